@@ -1,0 +1,199 @@
+"""The arithmetic of shapes: how long an axis is after a layer, and what every layer of a model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from d2lmini._checks import (
+    check_int,
+    check_pool_padding,
+    check_window,
+    check_window_fits,
+)
+
+
+def conv_output_size(
+    n: int, kernel_size: int, padding: int = 0, stride: int = 1, dilation: int = 1
+) -> int:
+    """Length of a convolution's output along one axis: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
+
+    Args are integers, in pixels; `padding` counts zeros on *each* side, as in torch.
+    Raises ValueError when the dilated kernel is longer than the padded input, or a setting is too
+    small; TypeError when one is not an integer.
+
+    >>> conv_output_size(28, 5, padding=2), conv_output_size(8, 3, padding=1, stride=2)
+    (28, 4)
+
+    Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016), relationship 6,
+    with the kernel's reach d(k − 1) + 1 in place of k.
+    """
+    check_axis(n, kernel_size, padding, stride, dilation)
+    reach = dilation * (kernel_size - 1) + 1
+    return (n + 2 * padding - reach) // stride + 1
+
+
+def pool_output_size(
+    n: int,
+    kernel_size: int,
+    padding: int = 0,
+    stride: int | None = None,
+    dilation: int = 1,
+    ceil_mode: bool = False,
+) -> int:
+    """Length of a pooling layer's output along one axis: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
+
+    Args are integers, in pixels. `stride=None` means the kernel size, as in torch. With `ceil_mode` the
+    division is rounded up, and a last window that would start beyond the input and its left padding is
+    dropped. Raises ValueError when the padding exceeds half of the window, the window doesn't fit, or a
+    setting is too small; TypeError when one is not an integer.
+
+    >>> pool_output_size(24, 2), pool_output_size(5, 2), pool_output_size(5, 2, ceil_mode=True)
+    (12, 2, 3)
+
+    Source: torch.nn.MaxPool2d, section Shape, and the note on `ceil_mode`.
+    """
+    stride = kernel_size if stride is None else stride
+    check_axis(n, kernel_size, padding, stride, dilation)
+    check_pool_padding(kernel_size, padding)
+    reach = dilation * (kernel_size - 1) + 1
+    free = n + 2 * padding - reach  # pixels that the window can still move
+    if not ceil_mode:
+        return free // stride + 1
+    size = -(-free // stride) + 1
+    starts_outside = (size - 1) * stride >= n + padding
+    return size - starts_outside
+
+
+def conv_transpose_output_size(
+    n: int,
+    kernel_size: int,
+    padding: int = 0,
+    stride: int = 1,
+    output_padding: int = 0,
+    dilation: int = 1,
+) -> int:
+    """Length after a transposed convolution: (n − 1)s − 2p + d(k − 1) + output_padding + 1.
+
+    Args are integers, in pixels. Raises ValueError when nothing would be left, when `output_padding` is
+    neither below `stride` nor below `dilation` (torch's rule), or a setting is too small; TypeError when
+    one is not an integer.
+
+    >>> conv_transpose_output_size(512, 3, stride=2), conv_transpose_output_size(2, 2, stride=2)
+    (1025, 4)
+
+    Source: torch.nn.ConvTranspose2d, section Shape.
+    """
+    check_int("n", n, 1)
+    check_window(kernel_size, stride, padding, dilation)
+    check_int("output_padding", output_padding, 0)
+    if output_padding >= max(stride, dilation):
+        raise ValueError(
+            f"`output_padding` (={output_padding}) must be smaller than `stride` (={stride}) "
+            f"or `dilation` (={dilation})."
+        )
+    size = (n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1
+    if size < 1:
+        raise ValueError(
+            f"the output would have {size} pixels: `padding` (={padding}) takes away more than "
+            f"`n` (={n}) pixels give."
+        )
+    return size
+
+
+def check_axis(n: int, kernel_size: int, padding: int, stride: int, dilation: int) -> None:
+    """The rules that a window obeys along one axis, whether it convolves or pools."""
+    check_int("n", n, 1)
+    check_int("kernel_size", kernel_size, 1)
+    check_int("padding", padding, 0)
+    check_int("stride", stride, 1)
+    check_int("dilation", dilation, 1)
+    check_window_fits(n, kernel_size, padding, dilation)
+
+
+def receptive_field(layers: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """How many input pixels one output pixel sees along an axis, and how far apart neighbours look.
+
+    Args:
+        layers: (kernel_size, stride) of each layer, from the input upwards; pooling layers count too.
+
+    Returns:
+        (field, jump): field = 1 + Σ (k_l − 1) · Π s_i over the layers i before l; jump = Π s_i over all.
+
+    Raises:
+        TypeError, ValueError: a kernel size or a stride that is not a positive integer.
+
+    >>> receptive_field([(3, 1), (3, 1)]), receptive_field([(5, 1), (2, 2), (5, 1), (2, 2)])
+    ((5, 1), (16, 4))
+
+    Source: Araujo, Norris & Sim, Computing Receptive Fields of Convolutional Neural Networks (2019).
+    """
+    field, jump = 1, 1
+    for kernel_size, stride in layers:
+        check_int("kernel_size", kernel_size, 1)
+        check_int("stride", stride, 1)
+        field += (kernel_size - 1) * jump
+        jump *= stride
+    return field, jump
+
+
+class LayerShape(NamedTuple):
+    """One line of `layer_shapes`: what one layer gives and how many numbers it learns."""
+
+    name: str
+    type: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def layer_shapes(model: nn.Module, input_shape: Sequence[int]) -> list[LayerShape]:
+    """Send zeros through a model and write down every layer's output shape, in the order of the calls.
+
+    A forward hook on each innermost module sees its output; the hooks are removed again whatever
+    happens. The model is run in evaluation mode without gradients and left in the mode it was in. A
+    model on the device "meta" works too: shapes without memory.
+
+    Args:
+        model: any module whose forward takes one tensor.
+        input_shape: the input's full shape, batch first, such as (1, 1, 28, 28).
+
+    Returns:
+        A row (name, type, output_shape, parameters) for each call of each innermost module.
+
+    Raises:
+        TypeError, ValueError: an input shape that isn't made of positive integers.
+
+    >>> for row in layer_shapes(nn.Sequential(nn.Conv2d(1, 6, 5), nn.Flatten()), (1, 1, 28, 28)):
+    ...     print(*row)
+    0 Conv2d (1, 6, 24, 24) 156
+    1 Flatten (1, 3456) 0
+
+    Source: torch.nn.Module.register_forward_hook.
+    """
+    for axis, size in enumerate(input_shape):
+        check_int(f"input_shape[{axis}]", size, 1)
+    rows: list[LayerShape] = []
+
+    def hook_for(name: str):
+        def hook(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
+            parameters = sum(p.numel() for p in module.parameters())
+            rows.append(LayerShape(name, type(module).__name__, tuple(output.shape), parameters))
+
+        return hook
+
+    innermost = [(n, m) for n, m in model.named_modules() if not any(m.children())]
+    handles = [module.register_forward_hook(hook_for(name)) for name, module in innermost]
+    first = next(model.parameters(), torch.empty(0))
+    was_training = model.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(torch.zeros(*input_shape, dtype=first.dtype, device=first.device))
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return rows
