@@ -1,0 +1,191 @@
+"""The figures of the book: images in grey, signed numbers in red and blue, values written into cells.
+
+Every function takes `ax=None` (or makes a figure of its own), draws, and returns the axes or the figure.
+This is the only module that imports matplotlib, so `import d2lmini` stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+IMAGE_MAP = "gray"
+SIGNED_MAP = "RdBu_r"
+
+
+def to_numpy(values: Tensor | np.ndarray | Sequence) -> np.ndarray:
+    """Whatever holds numbers, as an array: (1, H, W) and (H, W) both become (H, W)."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+    array = np.asarray(values)
+    return array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+
+
+def show_image(image: Tensor | np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw one grey image, shape (H, W) or (1, H, W); the smallest value black, the largest white."""
+    ax = ax or plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1]
+    ax.imshow(to_numpy(image), cmap=IMAGE_MAP)
+    ax.set(title=title, xticks=[], yticks=[])
+    return ax
+
+
+def show_images(
+    images: Tensor | Sequence,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    scale: float = 1.2,
+) -> Figure:
+    """Draw images (N, H, W) or (N, 1, H, W) in rows of `columns`, each `scale` inches wide."""
+    rows = -(-len(images) // columns)
+    columns = min(columns, len(images))
+    height = scale * (1.25 if titles is not None else 1.05)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * scale, rows * height), squeeze=False, layout="constrained"
+    )
+    for i, ax in enumerate(axes.flat):
+        ax.axis("off")
+        if i < len(images):
+            ax.imshow(to_numpy(images[i]), cmap=IMAGE_MAP)
+            if titles is not None:
+                ax.set_title(titles[i], fontsize=8)
+    return figure
+
+
+def show_matrix(
+    matrix: Tensor | np.ndarray,
+    title: str = "",
+    fmt: str = "g",
+    signed: bool = False,
+    highlight: tuple[int, int, int, int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a small matrix (H, W) as coloured cells with their values written in.
+
+    Args:
+        matrix: the numbers, shape (H, W).
+        fmt: how a value is written, as in `format(value, fmt)`.
+        signed: red and blue about zero in place of grey.
+        highlight: (row, column, height, width) of a window to frame.
+    """
+    values = to_numpy(matrix)
+    ax = ax or plt.subplots(figsize=(0.5 * values.shape[1] + 0.3, 0.5 * values.shape[0] + 0.5))[1]
+    # A pale range, so that black digits stay readable on every cell.
+    if signed:
+        limit = 2 * max(float(np.abs(values).max()), 1e-12)
+        ax.imshow(values, cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
+    else:
+        low, high = float(values.min()), float(values.max())
+        span = max(high - low, 1e-12)
+        ax.imshow(values, cmap=IMAGE_MAP, vmin=low - 1.5 * span, vmax=high + 0.1 * span)
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, format(value.item(), fmt), ha="center", va="center", color="black")
+    ax.set_xticks(np.arange(values.shape[1] + 1) - 0.5, labels=[])
+    ax.set_yticks(np.arange(values.shape[0] + 1) - 0.5, labels=[])
+    ax.grid(color="white", linewidth=1)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    if highlight is not None:
+        row, column, height, width = highlight
+        frame = plt.Rectangle(
+            (column - 0.5, row - 0.5),
+            width,
+            height,
+            fill=False,
+            edgecolor="tab:orange",
+            linewidth=3,
+        )
+        ax.add_patch(frame)
+    return ax
+
+
+def show_signed(
+    values: Tensor | np.ndarray, title: str = "", limit: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw a kernel or feature map (H, W) in red (positive) and blue (negative), white at zero."""
+    array = to_numpy(values)
+    limit = limit or max(float(np.abs(array).max()), 1e-12)
+    ax = ax or plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1]
+    ax.imshow(array, cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
+    ax.set(title=title, xticks=[], yticks=[])
+    return ax
+
+
+def show_signed_grid(
+    maps: Tensor | Sequence,
+    titles: Sequence[str] | None = None,
+    columns: int = 6,
+    scale: float = 1.3,
+) -> Figure:
+    """Draw several kernels or feature maps (N, H, W) side by side, each symmetric about its own zero."""
+    rows = -(-len(maps) // columns)
+    columns = min(columns, len(maps))
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(columns * scale, rows * scale * 1.15),
+        squeeze=False,
+        layout="constrained",
+    )
+    for i, ax in enumerate(axes.flat):
+        ax.axis("off")
+        if i < len(maps):
+            show_signed(maps[i], title=titles[i] if titles is not None else "", ax=ax)
+            ax.title.set_fontsize(8)
+    return figure
+
+
+def show_steps(matrices: Sequence[tuple[str, Tensor]], fmt: str = "g", signed: bool = False) -> Figure:
+    """Draw several small matrices in a row, each with its title: input, kernel, output."""
+    arrays = [(title, to_numpy(matrix)) for title, matrix in matrices]
+    widths = [array.shape[1] for _, array in arrays]
+    height = max(array.shape[0] for _, array in arrays)
+    figure, axes = plt.subplots(
+        1,
+        len(arrays),
+        figsize=(0.5 * sum(widths) + 0.8 * len(arrays), 0.5 * height + 0.6),
+        width_ratios=widths,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, (title, array) in zip(axes[0], arrays, strict=True):
+        show_matrix(array, title, fmt, signed, ax=ax)
+    return figure
+
+
+def show_curves(
+    curves: dict[str, Sequence[float]],
+    xlabel: str = "epoch",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one line for each named list of values, the first at x = 1, with different dashes."""
+    ax = ax or plt.subplots(figsize=(4.5, 3), layout="constrained")[1]
+    for (name, values), style in zip(curves.items(), ("-", "--", "-.", ":") * 9, strict=False):
+        marker = "o" if len(values) == 1 else ""
+        ax.plot(range(1, len(values) + 1), values, style, marker=marker, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.grid(alpha=0.3)
+    if curves:
+        ax.legend()
+    return ax
+
+
+def show_confusion(counts: Tensor | np.ndarray, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw a confusion matrix (classes, classes): rows are the truth, columns the prediction."""
+    table = to_numpy(counts)
+    ax = ax or plt.subplots(figsize=(6.5, 6), layout="constrained")[1]
+    ax.imshow(np.log1p(table), cmap="Greys", vmax=1.6 * np.log1p(table.max()))
+    for (row, column), value in np.ndenumerate(table):
+        ax.text(column, row, str(int(value)), ha="center", va="center", fontsize=8)
+    ticks = range(len(class_names))
+    ax.set_xticks(ticks, labels=class_names, rotation=45, ha="right", fontsize=8)
+    ax.set_yticks(ticks, labels=class_names, fontsize=8)
+    ax.set(xlabel="predicted", ylabel="true")
+    return ax
