@@ -156,6 +156,8 @@ def show_steps(matrices: Sequence[tuple[str, Tensor]], fmt: str = "g", signed: b
     )
     for ax, (title, array) in zip(axes[0], arrays, strict=True):
         show_matrix(array, title, fmt, signed, ax=ax)
+        middle = array.shape[0] / 2 - 0.5
+        ax.set_ylim(middle + height / 2, middle - height / 2)  # cells of one size in all matrices
     return figure
 
 
