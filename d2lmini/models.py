@@ -11,7 +11,7 @@ from d2lmini._checks import check_int
 Arch = Sequence[tuple[int, int]]
 
 VGG11: Arch = ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512))
-"""Eight convolutions in five blocks, (num_convs, out_channels) each: VGG-11 of Simonyan & Zisserman (2015)."""
+"""VGG-11 of Simonyan & Zisserman (2015): eight convolutions in five blocks, (num_convs, out_channels)."""
 
 
 def softmax_regression(num_classes: int = 10) -> nn.Sequential:
@@ -75,9 +75,7 @@ def lenet(
     )
 
 
-def vgg_block(
-    num_convs: int, in_channels: int, out_channels: int, batch_norm: bool = False
-) -> nn.Sequential:
+def vgg_block(num_convs: int, in_channels: int, out_channels: int, batch_norm: bool = False) -> nn.Sequential:
     """`num_convs` times a 3x3 convolution with padding 1 and ReLU, then a 2x2 max pooling.
 
     Shapes: (B, in_channels, H, W) -> (B, out_channels, H // 2, W // 2). With `batch_norm` each convolution
@@ -93,9 +91,7 @@ def vgg_block(
     check_int("out_channels", out_channels, 1)
     layers: list[nn.Module] = []
     for _ in range(num_convs):
-        layers.append(
-            nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=not batch_norm)
-        )
+        layers.append(nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=not batch_norm))
         if batch_norm:
             layers.append(nn.BatchNorm2d(out_channels))
         layers.append(nn.ReLU())

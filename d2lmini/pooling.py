@@ -22,9 +22,7 @@ from d2lmini._checks import (
 from d2lmini.shapes import pool_output_size
 
 
-def pool2d(
-    X: Tensor, pool_size: Pair, mode: str = "max", padding: Pair = 0, stride: Pair = 1
-) -> Tensor:
+def pool2d(X: Tensor, pool_size: Pair, mode: str = "max", padding: Pair = 0, stride: Pair = 1) -> Tensor:
     """Pool one matrix, by the textbook's definition: the window moves by one pixel unless told otherwise.
 
     Args:
@@ -209,9 +207,7 @@ def windows(
     return cut[..., ::dh, ::dw]  # (..., H', W', kh, kw)
 
 
-def per_axis(
-    kernel_size: Pair, stride: Pair | None, *others: Pair
-) -> tuple[tuple[int, int], ...]:
+def per_axis(kernel_size: Pair, stride: Pair | None, *others: Pair) -> tuple[tuple[int, int], ...]:
     """Settings as (height, width) pairs, the stride being the kernel size unless it's given.
 
     >>> per_axis(2, None, (0, 1))

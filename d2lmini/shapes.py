@@ -16,9 +16,7 @@ from d2lmini._checks import (
 )
 
 
-def conv_output_size(
-    n: int, kernel_size: int, padding: int = 0, stride: int = 1, dilation: int = 1
-) -> int:
+def conv_output_size(n: int, kernel_size: int, padding: int = 0, stride: int = 1, dilation: int = 1) -> int:
     """Length of a convolution's output along one axis: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
     Args are integers, in pixels; `padding` counts zeros on *each* side, as in torch.
@@ -32,6 +30,7 @@ def conv_output_size(
     with the kernel's reach d(k − 1) + 1 in place of k.
     """
     check_axis(n, kernel_size, padding, stride, dilation)
+    check_window_fits(n, kernel_size, padding, dilation)
     reach = dilation * (kernel_size - 1) + 1
     return (n + 2 * padding - reach) // stride + 1
 
@@ -61,7 +60,8 @@ def pool_output_size(
     check_pool_padding(kernel_size, padding)
     reach = dilation * (kernel_size - 1) + 1
     free = n + 2 * padding - reach  # pixels that the window can still move
-    if not ceil_mode:
+    if not ceil_mode or free <= -stride:
+        check_window_fits(n, kernel_size, padding, dilation)
         return free // stride + 1
     size = -(-free // stride) + 1
     starts_outside = (size - 1) * stride >= n + padding
@@ -111,7 +111,6 @@ def check_axis(n: int, kernel_size: int, padding: int, stride: int, dilation: in
     check_int("padding", padding, 0)
     check_int("stride", stride, 1)
     check_int("dilation", dilation, 1)
-    check_window_fits(n, kernel_size, padding, dilation)
 
 
 def receptive_field(layers: Sequence[tuple[int, int]]) -> tuple[int, int]:
