@@ -4,8 +4,17 @@ conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
 shapes      size formulas, receptive fields, the shape after every layer of a model
 models      softmax regression, MLP, LeNet, VGG
+data        the real Fashion-MNIST, and minibatches of it
+augment     random flips and shifts of a minibatch
+training    the training loop and its evaluation
+history     what a training run wrote down, and its picture
+checkpoint  training runs on disk
+progress    the live curve in a notebook, the bar on a terminal
+plot        the figures of the book; imported on its own: `from d2lmini import plot`
 """
 
+from d2lmini.augment import random_flip, random_shift
+from d2lmini.checkpoint import load_checkpoint, save_checkpoint
 from d2lmini.conv import (
     comp_conv2d,
     corr2d,
@@ -13,6 +22,8 @@ from d2lmini.conv import (
     corr2d_multi_in_out,
     corr2d_multi_in_out_1x1,
 )
+from d2lmini.data import DataError, FashionMNIST, load_fashion_mnist, minibatches
+from d2lmini.history import History
 from d2lmini.models import VGG11, init_xavier, lenet, mlp, softmax_regression, vgg, vgg_block
 from d2lmini.pooling import avg_pool2d, global_avg_pool2d, max_pool2d, pool2d
 from d2lmini.shapes import (
@@ -23,10 +34,15 @@ from d2lmini.shapes import (
     pool_output_size,
     receptive_field,
 )
+from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
 
 __all__ = [
     "VGG11",
+    "DataError",
+    "FashionMNIST",
+    "History",
     "LayerShape",
+    "TrainingDiverged",
     "avg_pool2d",
     "comp_conv2d",
     "conv_output_size",
@@ -35,16 +51,27 @@ __all__ = [
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "evaluate",
     "global_avg_pool2d",
     "init_xavier",
     "layer_shapes",
     "lenet",
+    "load_checkpoint",
+    "load_fashion_mnist",
     "max_pool2d",
+    "minibatches",
     "mlp",
+    "one_cycle",
     "pool2d",
     "pool_output_size",
+    "predict",
+    "random_flip",
+    "random_shift",
     "receptive_field",
+    "save_checkpoint",
     "softmax_regression",
+    "train",
+    "train_epoch",
     "vgg",
     "vgg_block",
 ]

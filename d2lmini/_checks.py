@@ -25,8 +25,7 @@ def check_pair(name: str, value: Pair, minimum: int) -> None:
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
             raise ValueError(
-                f"`{name}` (={value!r}) must be one integer or two (height, width), "
-                f"got {len(value)} of them."
+                f"`{name}` (={value!r}) must be one integer or two (height, width), got {len(value)} of them."
             )
         for axis, size in zip(("height", "width"), value, strict=True):
             check_int(f"{name} ({axis})", size, minimum)
@@ -154,3 +153,17 @@ def check_divisor(divisor: int | None) -> None:
         raise TypeError(f"`divisor_override` (={divisor!r}) must be an integer or None.")
     if divisor == 0:
         raise ValueError("`divisor_override` (=0) must not be zero.")
+
+
+def check_lr(lr: float) -> None:
+    """Raise unless a learning rate is a finite number above 0."""
+    if isinstance(lr, bool) or not isinstance(lr, int | float):
+        raise TypeError(f"`lr` (={lr!r}) must be a number.")
+    if not 0 < lr < math.inf:
+        raise ValueError(f"`lr` (={lr}) must be a finite number above 0.")
+
+
+def check_same_length(name: str, images: torch.Tensor, other: str, labels: torch.Tensor) -> None:
+    """Raise unless there is one label for each image."""
+    if len(images) != len(labels):
+        raise ValueError(f"`{name}` ({len(images)}) and `{other}` ({len(labels)}) must have the same length.")

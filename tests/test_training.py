@@ -1,0 +1,309 @@
+"""The training loop: it learns, repeats itself, survives Ctrl-C, explains NaN, resumes from a file."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from d2lmini import (
+    History,
+    TrainingDiverged,
+    evaluate,
+    load_checkpoint,
+    one_cycle,
+    predict,
+    random_flip,
+    random_shift,
+    save_checkpoint,
+    train,
+)
+from d2lmini.progress import choose_display
+from d2lmini.training import seed_epoch, train_epoch
+
+
+@pytest.fixture
+def data():
+    """Two classes told apart by which half of the image is bright."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(200) % 2
+    images = torch.randint(0, 100, (200, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    images[labels == 0, :, :14] += 100
+    images[labels == 1, :, 14:] += 100
+    return SimpleNamespace(
+        train_images=images[:150],
+        train_labels=labels[:150],
+        test_images=images[150:],
+        test_labels=labels[150:],
+    )
+
+
+def small_model(dropout: float = 0.0) -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(784, 2))
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_it_learns(data):
+    model = small_model()
+    before = evaluate(model, data.test_images, data.test_labels)
+    history = train(model, data, num_epochs=3, batch_size=16, lr=0.05)
+    assert before < 0.8 < 0.95 < history.test_accuracy[-1]
+    assert history.test_accuracy[-1] == evaluate(model, data.test_images, data.test_labels)
+    assert history.train_loss[-1] < history.train_loss[0]
+    assert len(history) == len(history.train_loss) == len(history.train_accuracy) == 3
+
+
+def test_one_epoch_is_the_bare_loop(data):
+    """The same weights as a loop written from the definition, to the last bit."""
+    model, by_hand = small_model(), small_model()
+    train(model, data, num_epochs=1, batch_size=64, lr=0.1, seed=5)
+    order = torch.randperm(150, generator=seed_epoch(5, 0))
+    for rows in order.split(64):
+        loss = F.cross_entropy(by_hand(data.train_images[rows].float() / 255), data.train_labels[rows])
+        grads = torch.autograd.grad(loss, list(by_hand.parameters()))
+        with torch.no_grad():
+            for parameter, grad in zip(by_hand.parameters(), grads, strict=True):
+                parameter -= 0.1 * grad
+    torch.testing.assert_close(weights(model), weights(by_hand))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_doesnt(data):
+    def run(seed):
+        model = small_model(dropout=0.5)
+        train(model, data, num_epochs=2, batch_size=32, seed=seed, augment=random_flip)
+        return weights(model)
+
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+
+
+def test_epochs_are_shuffled_differently():
+    orders = [torch.randperm(50, generator=seed_epoch(0, epoch)) for epoch in range(3)]
+    assert not torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[1], orders[2])
+
+
+def test_mean_loss_weighs_the_short_last_batch():
+    images = torch.tensor([[0.0], [0.0], [9.0]])
+    batches = [(images[:2], torch.tensor([0, 0])), (images[2:], torch.tensor([0]))]
+    model = nn.Linear(1, 2)
+    nn.init.zeros_(model.weight)
+    nn.init.zeros_(model.bias)
+    loss, accuracy = train_epoch(model, batches, torch.optim.SGD(model.parameters(), lr=0.0))
+    assert loss == pytest.approx(math.log(2))
+    assert accuracy == 1.0
+
+
+def test_training_mode_while_training_and_evaluation_mode_while_testing(data):
+    seen = []
+
+    class Spy(nn.Linear):
+        def forward(self, x):
+            seen.append((self.training, torch.is_grad_enabled()))
+            return super().forward(x)
+
+    train(nn.Sequential(nn.Flatten(), Spy(784, 2)), data, num_epochs=1, batch_size=150)
+    assert seen == [(True, True), (False, False)]
+
+
+def test_predict_and_evaluate_leave_the_models_mode(data):
+    model = small_model()
+    assert predict(model, data.test_images, batch_size=7).shape == (50, 2)
+    assert model.training
+    evaluate(model.eval(), data.test_images, data.test_labels)
+    assert not model.training
+
+
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nothing():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
+    schedule, rates = one_cycle(optimizer, 100), []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) == pytest.approx(0.4)
+    assert rates.index(max(rates)) == pytest.approx(30, abs=2)
+    assert rates[-1] < 0.001
+
+
+def test_a_schedule_is_stepped_every_minibatch(data):
+    steps = []
+
+    class Count:
+        def __init__(self, optimizer, num_steps):
+            self.num_steps = num_steps
+
+        def step(self):
+            steps.append(self.num_steps)
+
+    train(small_model(), data, num_epochs=2, batch_size=40, schedule=Count)
+    assert steps == [8] * 8
+
+
+def test_a_loss_that_is_nan_stops_with_an_explanation(data):
+    def loss(logits, labels, calls=[]):  # noqa: B006  (it counts the calls)
+        calls.append(1)
+        return F.cross_entropy(logits, labels) * (math.nan if len(calls) > 3 else 1.0)
+
+    with pytest.raises(
+        TrainingDiverged, match="the loss became nan.*a learning rate that is too large"
+    ) as info:
+        train(small_model(), data, num_epochs=5, batch_size=50, loss_function=loss)
+    assert len(info.value.history) == 1
+
+
+def test_a_learning_rate_far_too_large_diverges(data):
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)
+    )
+    with pytest.raises(TrainingDiverged):
+        train(model, data, num_epochs=20, batch_size=16, lr=1e6)
+
+
+def test_ctrl_c_gives_back_what_was_learned(data, capsys):
+    calls = []
+
+    def interrupt(images, generator):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return images
+
+    model = small_model()
+    start = weights(model)
+    history = train(model, data, num_epochs=9, batch_size=50, augment=interrupt)
+    assert len(history) == 1
+    assert not torch.equal(weights(model), start)
+    assert capsys.readouterr().out == "Stopped by Ctrl-C after 1 of 9 epochs.\n"
+
+
+def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(data, tmp_path):
+    settings = {"num_epochs": 4, "batch_size": 32, "optimizer": torch.optim.AdamW, "lr": 1e-3}
+    settings |= {"schedule": one_cycle, "augment": partial(random_shift, pixels=2), "progress": False}
+    whole = small_model(dropout=0.3)
+    expected = train(whole, data, **settings)
+
+    def stop_in_epoch_3(images, generator, calls=[]):  # noqa: B006  (it counts the calls)
+        calls.append(1)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return settings["augment"](images, generator)
+
+    path = tmp_path / "run.pt"
+    first = small_model(dropout=0.3)
+    assert len(train(first, data, **settings | {"augment": stop_in_epoch_3}, checkpoint=path)) == 2
+    second = small_model(dropout=0.3)
+    history = train(second, data, **settings, checkpoint=path)
+    assert history == expected
+    assert torch.equal(weights(second), weights(whole))
+    assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_checkpoints_save_and_load(tmp_path):
+    model, other = small_model(), nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(784, 2))
+    history = History([0.5], [0.6], [0.7])
+    path = save_checkpoint(tmp_path / "a.pt", model, history)
+    assert load_checkpoint(path, other) == history
+    assert torch.equal(weights(model), weights(other))
+
+
+def test_a_bad_checkpoint_changes_nothing(tmp_path, data):
+    path = save_checkpoint(tmp_path / "a.pt", small_model(), History())
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(784, 3))
+    before = weights(model)
+    with pytest.raises(ValueError, match=r"`2.bias` is \(2,\) in the file, \(3,\) in the model"):
+        load_checkpoint(path, model)
+    with pytest.raises(ValueError, match="another run: `num_epochs` is None in the file, 10 in this call"):
+        train(small_model(), data, checkpoint=path)
+    assert torch.equal(weights(model), before)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not a readable checkpoint"):
+        load_checkpoint(path, model)
+    torch.save({"some": "thing"}, path)
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        load_checkpoint(path, model)
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "none.pt", model)
+
+
+def test_a_checkpoint_that_cant_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    model = small_model()
+    path = save_checkpoint(tmp_path / "a.pt", model, History())
+    old = path.read_bytes()
+
+    def full_disk(content, file):
+        file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(path, model, History([1.0], [1.0], [1.0]))
+    assert path.read_bytes() == old
+    assert [file.name for file in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_flips_mirror_about_half_of_the_images():
+    images = torch.arange(2 * 400 * 4.0).reshape(400, 2, 2, 2)
+    flipped = random_flip(images, torch.Generator().manual_seed(0))
+    mirrored = (flipped == images.flip(-1)).flatten(1).all(dim=1)
+    same = (flipped == images).flatten(1).all(dim=1)
+    assert (mirrored ^ same).all()
+    assert 150 < mirrored.sum() < 250
+
+
+def test_shifts_move_by_at_most_so_many_pixels_in_every_direction():
+    images = torch.zeros(1, 1, 7, 7)
+    images[..., 3, 3] = 1
+    generator = torch.Generator().manual_seed(0)
+    places = {tuple(random_shift(images, generator, 1)[0, 0].nonzero()[0].tolist()) for _ in range(200)}
+    assert places == {(i, j) for i in (2, 3, 4) for j in (2, 3, 4)}
+
+
+def test_nobody_watching_means_no_output(data, capfd):
+    train(small_model(), data, num_epochs=1)
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_bar_on_a_terminal_leaves_nothing_behind(data, capsys):
+    train(small_model(), data, num_epochs=1, progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "batch" in captured.err
+    assert captured.err.rsplit("\r", 1)[-1] == ""  # the cursor is back on an empty line
+
+
+def test_the_display_is_silent_for_kernels_that_no_person_watches(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ipykernel", SimpleNamespace())
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert type(choose_display(None, 1, 1)).__name__ == "Silent"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({"num_epochs": -1}, ValueError, r"`num_epochs` \(=-1\)"),
+        ({"batch_size": 0}, ValueError, r"`batch_size` \(=0\)"),
+        ({"lr": 0.0}, ValueError, r"`lr` \(=0.0\) must be a finite number above 0"),
+        ({"lr": math.nan}, ValueError, r"`lr` \(=nan\)"),
+        ({"lr": "0.1"}, TypeError, "`lr`"),
+    ],
+)
+def test_bad_settings_are_named(data, settings, error, says):
+    with pytest.raises(error, match=says):
+        train(small_model(), data, **settings)
+
+
+def test_labels_that_dont_match_are_named(data):
+    data.train_labels = data.train_labels[:-1]
+    with pytest.raises(ValueError, match=r"`train_images` \(150\) and `train_labels` \(149\)"):
+        train(small_model(), data)
