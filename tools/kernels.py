@@ -1,0 +1,105 @@
+"""The kernel a notebook runs in: this very Python, in an environment that is the same everywhere.
+
+Jupyter looks a kernel's name up in folders of the user and the system, where "python3" may be
+another Python without our packages. Every tool here, and the pytest plugin, takes it from here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+import ipykernel.kernelspec
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
+from nbclient import NotebookClient
+from traitlets import default
+
+PYTHON_KERNELS = ("python3", "python")
+THREADS = "2"
+
+# Names that would change what a notebook prints or draws. JPY_SESSION_NAME says that a person
+# watches (a progress bar or a live curve is shown then); the others come from a user's shell.
+DROPPED = ("JPY_SESSION_NAME", "MPLBACKEND", "IPYTHONDIR", "PYTHONSTARTUP", "PYTHONWARNINGS")
+
+
+@functools.cache
+def _ipython_folder() -> str:
+    """An empty IPython profile for this process's kernels: no start-up files, no history."""
+    folder = tempfile.mkdtemp(prefix="d2lmini-ipython-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment variables of a notebook's kernel: ours, less what changes outputs."""
+    env = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    env.setdefault("OMP_NUM_THREADS", THREADS)
+    env.setdefault("MKL_NUM_THREADS", env["OMP_NUM_THREADS"])
+    env["IPYTHONDIR"] = _ipython_folder()
+    if os.name == "posix":
+        env["MATPLOTLIBRC"] = os.devnull  # matplotlib's own defaults, whatever the user has set
+    return env | extra
+
+
+def own_spec(manager: KernelSpecManager) -> KernelSpec:
+    """The kernel of the Python that runs this."""
+    return manager.kernel_spec_class(
+        resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
+    )
+
+
+class OwnSpecs(KernelSpecManager):
+    """Finds this Python under the name "python3"; other kernels where Jupyter finds them."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        if kernel_name in PYTHON_KERNELS:
+            return own_spec(self)
+        return super().get_kernel_spec(kernel_name)
+
+
+class OwnKernel(AsyncKernelManager):
+    """A kernel manager that looks kernels up in `OwnSpecs`."""
+
+    @default("kernel_spec_manager")
+    def _own_specs(self) -> OwnSpecs:
+        return OwnSpecs(parent=self)
+
+
+def obituary(manager: KernelManager, log: IO[bytes]) -> str:
+    """How a kernel's process ended, and what it wrote to stderr, less IPython's own remarks."""
+    process = getattr(manager.provisioner, "process", None)
+    code = process.poll() if process else None
+    how = "" if code is None else f" (exit code {code})"
+    if code is not None and code < 0:
+        how = f" (killed by {signal.Signals(-code).name})"
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").splitlines()
+    said = [line for line in lines if line.strip() and "IPKernelApp" not in line]
+    return "\n".join([f"the kernel died{how}", *said[-12:]])
+
+
+class ChapterClient(NotebookClient):
+    """nbclient in our kernel and environment. Run cells inside `with client.kernel(cwd):`."""
+
+    kernel_manager_class = OwnKernel
+    log_file: IO[bytes]
+
+    @contextlib.contextmanager
+    def kernel(self, cwd: str | os.PathLike[str], **extra: str) -> Iterator[None]:
+        """Inside it the kernel runs, with `cwd` as its working folder."""
+        with tempfile.TemporaryFile() as self.log_file:
+            start = {"cwd": str(cwd), "env": environment(**extra), "stderr": self.log_file}
+            with self.setup_kernel(**start):
+                yield
+
+    def death(self) -> str:
+        """Why the kernel died, as far as is known."""
+        return obituary(self.km, self.log_file)

@@ -1,0 +1,117 @@
+"""The stored form of a cell's outputs, free of what differs between two equal runs.
+
+`make update` stores outputs in this form, and the pytest plugin brings new outputs into it before
+it compares.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+from collections.abc import Iterable
+
+from nbformat import NotebookNode
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version of matplotlib
+
+# An absolute path: two names or more, after a blank, a quote or a bracket. Not </div>, 1/2, and/or.
+_PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)""")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
+
+# In a traceback: the folders in front of a file of ours, of an installed package, of Python itself.
+_FOLDERS = re.compile(
+    r"~?/(?:[^\s\"'\x1b()]*/)?(?:(?=d2lmini/\w+\.py)|site-packages/|dist-packages/|lib/python3\.\d+/)"
+)
+
+
+def merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """Join the pieces of printed text that stand together: where they are cut is chance.
+
+    Text before a picture and text after it stay apart. Between two other outputs, stdout comes
+    before stderr, because the kernel sends them on without a fixed order.
+    """
+    merged: list[NotebookNode] = []
+    run: dict[str, NotebookNode] = {}
+    for output in outputs:
+        if output["output_type"] != "stream":
+            merged += [run[name] for name in sorted(run, reverse=True)]  # stdout, stderr
+            run = {}
+            merged.append(output)
+        elif output["name"] in run:
+            run[output["name"]]["text"] += output["text"]
+        else:
+            run[output["name"]] = NotebookNode(output)
+    merged += [run[name] for name in sorted(run, reverse=True)]
+    for output in merged:
+        if output["output_type"] == "stream":
+            output["text"] = _overwrite(output["text"])
+    return merged
+
+
+def _overwrite(text: str) -> str:
+    """Apply carriage returns: what stands before one on a line is written over."""
+    return re.sub(r"^.*\r(?=[^\n])", "", text.replace("\r\n", "\n"), flags=re.MULTILINE)
+
+
+def strip_png(data: str) -> str:
+    """A PNG in base64 without its remarks (software, date), which change from version to version."""
+    png = base64.b64decode(data)
+    if not png.startswith(PNG_SIGNATURE):
+        return data
+    kept, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while at + 12 <= len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        end = at + 12 + length  # length, type, data, checksum
+        if png[at + 4 : at + 8] not in PNG_REMARKS:
+            kept.append(png[at:end])
+        at = end
+    return base64.b64encode(b"".join(kept)).decode("ascii")
+
+
+def normalise(outputs: Iterable[NotebookNode], execution_count: int) -> list[NotebookNode]:
+    """Outputs as they are stored."""
+    stored = merge_streams(outputs)
+    for output in stored:
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = execution_count
+        if output["output_type"] == "error":
+            output["traceback"] = [_FOLDERS.sub("", line) for line in output["traceback"]]
+        data = output.get("data", {})
+        data.pop("application/vnd.jupyter.widget-view+json", None)  # its ids are random
+        if "image/png" in data:
+            data["image/png"] = strip_png(data["image/png"])
+    return stored
+
+
+def texts(output: NotebookNode) -> list[str]:
+    """Every text of an output that a reader may see."""
+    if output["output_type"] == "stream":
+        return [output["text"]]
+    if output["output_type"] == "error":
+        return [output["evalue"], *(_COLOUR.sub("", line) for line in output["traceback"])]
+    return [
+        value
+        for mime, value in output["data"].items()
+        if isinstance(value, str) and mime not in ("image/png", "image/jpeg")
+    ]
+
+
+def faults(outputs: Iterable[NotebookNode]) -> list[str]:
+    """What must not be stored, each with its mend; empty for clean outputs."""
+    found = []
+    for output in outputs:
+        if output["output_type"] == "stream" and output["name"] == "stderr":
+            line = output["text"].strip().splitlines()[:1]
+            found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
+        for text in texts(output):
+            if path := _PATH.search(text):
+                found.append(f"an absolute path in its output ({path[0]}): print the name only")
+            if address := _ADDRESS.search(text):
+                found.append(
+                    f"an object's address in its output ({address[0]}): "
+                    "end the line with a semicolon or print what matters"
+                )
+    return list(dict.fromkeys(found))
