@@ -1,0 +1,22 @@
+"""Notebooks as tests: what pytest's plugin nbval leaves unchecked, checked.
+
+Active with `--nbval`, for any notebook:  python -m pytest -c pyproject.toml --nbval PATH
+
+compare    stored outputs against new ones: order, text with its numbers, pictures
+kinds      what a cell promises: an exact output, a tolerant one, or a band that it asserts
+running    the kernel: this Python, and a dead one is noticed at once
+cells      the above put into nbval's classes
+report     the count of each kind, and of what was not compared, at the end of the run
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from notebook_plugin import cells, report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.nbval:
+        config.pluginmanager.register(cells.CellChecks(), "notebook-cells")
+        config.pluginmanager.register(report.Counts(), "notebook-counts")

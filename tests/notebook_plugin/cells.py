@@ -1,0 +1,129 @@
+"""The checks put into nbval's classes, by replacing methods for the time of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import data_status
+import nbval.plugin
+import outputs
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+
+from notebook_plugin import kinds, running
+from notebook_plugin.compare import first_difference
+
+PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
+
+
+class CellChecks:
+    """The plugin: patches nbval when a run starts, takes the patches back when it ends."""
+
+    def __init__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.variables: dict[str, str] = {}
+        self.on_sample = False
+        self.logs = ExitStack()
+        running.install(self.patch, self.logs, lambda: self.variables)
+        self._replace_methods()
+
+    def pytest_unconfigure(self) -> None:
+        self.patch.undo()
+        self.logs.close()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Find out once whether the full data set is here, if a cell loads it."""
+        cells = (item for item in session.items if isinstance(item, IPyNbCell))
+        if not any(data_status.uses_data(item.cell.source) for item in cells):
+            return
+        try:
+            status = data_status.status()
+        except (ImportError, OSError, ValueError):
+            return  # a damaged data file: the cell that loads it will say so
+        self.on_sample, self.variables = status.is_sample, status.kernel_variables()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """After a cell that failed, the later ones of its notebook are not run."""
+        if isinstance(item, IPyNbCell) and (failed := getattr(item.parent, "failed_cell", None)):
+            verdict(item)["outcome"] = "not run"
+            pytest.skip(f"not run: {failed} failed before")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        report = yield
+        if isinstance(item, IPyNbCell) and report.failed and report.when != "teardown":
+            verdict(item)["outcome"] = "failed"
+            if not hasattr(item.parent, "failed_cell"):
+                item.parent.failed_cell = item.name
+        return report
+
+    def _replace_methods(self) -> None:
+        collect, runtest = IPyNbFile.collect, IPyNbCell.runtest
+        checks = self
+
+        def collect_cells(self: IPyNbFile) -> Iterator[IPyNbCell]:
+            for item in collect(self):
+                yield IPyNbCell.from_parent(
+                    self,
+                    name=item.cell.get("id") or item.name,
+                    cell_num=item.cell_num,
+                    cell=item.cell,
+                    options=item.options,
+                )
+
+        def run(self: IPyNbCell) -> None:
+            if not self.cell.source.strip():
+                return
+            self.kind = kinds.of(self.cell, self.options)
+            verdict(self).update(kind=self.kind.name, why=self.kind.why)
+            if self.kind.faults:
+                self.raise_cell_error("; ".join(self.kind.faults))
+            if self.cell.execution_count is None:
+                self.raise_cell_error("it was never run, so it has no output to compare")
+            try:
+                runtest(self)
+            except running.DeadKernel as error:
+                self.raise_cell_error(str(error))
+            raised = any(output.output_type == "error" for output in self.test_outputs)
+            if self.options["check_exception"] and not raised:
+                self.raise_cell_error("it is tagged raises-exception, but raises none")
+
+        def compare(self: IPyNbCell, new: list, stored: list, skip_compare: Any = None) -> bool:
+            if self.kind.full_data and checks.on_sample:
+                verdict(self).update(kind="not compared", why="only the sample of the data is here")
+                return True
+            difference = first_difference(stored, new, self.kind.tolerance)
+            self.comparison_traceback = [str(difference)]
+            return difference is None
+
+        def repr_failure(self: IPyNbCell, excinfo: pytest.ExceptionInfo) -> str:
+            error = excinfo.value
+            if not isinstance(error, NbCellError):
+                return f"{place(self)}: {type(error).__name__}: {error}"
+            source = "\n".join(f"    {line}" for line in error.source.splitlines())
+            return f"{place(self)}: {error}\n\n{source}\n\n{error.inner_traceback or ''}".rstrip()
+
+        self.patch.setattr(IPyNbFile, "collect", collect_cells)
+        self.patch.setattr(IPyNbCell, "runtest", run)
+        self.patch.setattr(IPyNbCell, "compare_outputs", compare)
+        self.patch.setattr(IPyNbCell, "repr_failure", repr_failure)
+        self.patch.setattr(IPyNbCell, "reportinfo", lambda self: (self.path, 0, place(self)))
+        self.patch.setattr(nbval.plugin, "coalesce_streams", outputs.merge_streams)
+
+
+def place(item: IPyNbCell) -> str:
+    """A cell as a reader finds it."""
+    return f"{item.path.name}, cell {item.name}"
+
+
+def verdict(item: IPyNbCell) -> dict[str, str]:
+    """The record that a cell's report carries to the summary; made at the first call."""
+    for name, value in item.user_properties:
+        if name == PROPERTY:
+            return value
+    record = {"place": place(item), "kind": "exact", "why": "", "outcome": "passed"}
+    item.user_properties.append((PROPERTY, record))
+    return record

@@ -1,0 +1,164 @@
+"""Is a new output what the stored one says? Order, text with its numbers, and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+# A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
+PICTURES = ("image/png", "image/jpeg")
+IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
+ROUNDED_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a number and a picture may be off.
+
+    Two numbers agree if |new - stored| <= atol + rtol |stored|. Rounding to fixed decimals can turn
+    the smallest deviation into one unit of the last place, so that much is granted too, from four
+    decimals on.
+    """
+
+    rtol: float = 1e-5
+    atol: float = 1e-8
+    rms: float = 2.0  # of grey levels, 0 to 255
+
+    def numbers_agree(self, stored: str, new: str) -> bool:
+        a, b = float(stored), float(new)
+        if a == b or abs(a - b) <= self.atol + self.rtol * abs(a):
+            return True
+        return abs(a - b) <= 1.001 * min(last_place(stored), last_place(new))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing that differs: where, and both sides as a reader would see them."""
+
+    what: str
+    stored: str = ""
+    new: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        for name, text in (("stored", self.stored), ("new", self.new)):
+            lines += [f"  {name:>6} | {line}" for line in text.splitlines()]
+        return "\n".join(lines)
+
+
+def last_place(number: str) -> float:
+    """The unit of a printed number's last decimal; 0 for fewer than four decimals.
+
+    >>> last_place("0.1234"), last_place("1.2345e-02"), last_place("0.5")
+    (0.0001, 1e-06, 0.0)
+    """
+    mantissa, _, exponent = number.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return 0.0 if decimals < ROUNDED_DECIMALS else 10.0 ** (int(exponent or 0) - decimals)
+
+
+def first_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Tolerance) -> Difference | None:
+    """Compare two lists of outputs, each with its streams merged."""
+    before, after = list(parts(stored)), list(parts(new))
+    if [name for name, _ in before] != [name for name, _ in after]:
+        return Difference("the kinds or the order of the outputs differ", names(before), names(after))
+    for (name, a), (_, b) in zip(before, after, strict=True):
+        if name.endswith(PICTURES):
+            difference = picture_difference(a, b, tolerance)
+        else:
+            difference = text_difference(a, b, tolerance)
+        if difference:
+            where = f"{name}: {difference.what}"
+            return Difference(where, difference.stored, difference.new)
+    return None
+
+
+def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """All that a reader sees of outputs, in order: (name, content)."""
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "stream":
+            yield output["name"], output["text"]
+        elif kind == "error":
+            yield "error name", output["ename"]
+            yield "error text", output["evalue"]
+        else:
+            for mime, value in sorted(output["data"].items()):
+                if mime not in IGNORED:
+                    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+                    yield f"{kind} {mime}", text
+
+
+def names(found: list[tuple[str, str]]) -> str:
+    return ", ".join(name for name, _ in found) or "(no output)"
+
+
+def text_difference(stored: str, new: str, tolerance: Tolerance) -> Difference | None:
+    """The first line that differs by more than its numbers' tolerance."""
+    if stored == new:
+        return None
+    pairs = zip_longest(stored.splitlines(), new.splitlines())
+    for number, (a, b) in enumerate(pairs, start=1):
+        if a is None or b is None:
+            side = "new" if a is None else "stored"
+            return Difference(f"line {number} is in the {side} text only", a or "", b or "")
+        if why := line_difference(a, b, tolerance):
+            return Difference(f"line {number}: {why}", a, b)
+    return None
+
+
+def line_difference(stored: str, new: str, tolerance: Tolerance) -> str:
+    """Why two lines differ, or an empty string.
+
+    Blanks beside a number may vary: a column is as wide as its widest number.
+    """
+    gaps_a, gaps_b = (tuple(gap.strip(" \t") for gap in NUMBER.split(s)) for s in (stored, new))
+    numbers_a, numbers_b = NUMBER.findall(stored), NUMBER.findall(new)
+    if not numbers_a or gaps_a != gaps_b:
+        return "" if stored == new else "the text differs"
+    for a, b in zip(numbers_a, numbers_b, strict=True):
+        if not tolerance.numbers_agree(a, b):
+            return f"{a} became {b} (rtol {tolerance.rtol:g}, atol {tolerance.atol:g})"
+    return ""
+
+
+def picture_difference(stored: str, new: str, tolerance: Tolerance) -> Difference | None:
+    """Compare two pictures in base64: their sizes, then their grey levels."""
+    if stored == new:
+        return None
+    a, b = pixels(stored), pixels(new)
+    if a.shape != b.shape:
+        sizes = (f"{x.shape[1]}x{x.shape[0]} pixels" for x in (a, b))
+        return Difference("the picture's size differs", *sizes)
+    rms = root_mean_square(a, b)
+    if rms <= tolerance.rms:
+        return None
+    rows, columns = np.nonzero(np.abs(a - b).max(axis=2) > tolerance.rms)
+    box = f"rows {rows.min()}-{rows.max()}, columns {columns.min()}-{columns.max()}"
+    return Difference(
+        f"the picture differs: {rms:.1f} grey levels root mean square "
+        f"(at most {tolerance.rms:g}), in {box} of {a.shape[0]}x{a.shape[1]}"
+    )
+
+
+def pixels(picture: str) -> np.ndarray:
+    """A picture in base64 on white ground: (height, width, 3), 0 to 255."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGBA")
+    ground = Image.new("RGBA", image.size, "white")
+    ground.alpha_composite(image)
+    return np.asarray(ground.convert("RGB"), dtype=float)
+
+
+def root_mean_square(a: np.ndarray, b: np.ndarray) -> float:
+    return math.sqrt(np.mean((a - b) ** 2))
