@@ -1,0 +1,63 @@
+"""pyproject.toml, environment.yml and constraints.txt name the same packages."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAMES = {"torch": "pytorch"}  # where conda's name is another
+CONDA_ONLY = {"python", "pip"}
+
+
+def requirements() -> dict[str, Requirement]:
+    """Every dependency of pyproject.toml, the extras' too."""
+    lines = list(PROJECT["dependencies"])
+    for extra in PROJECT["optional-dependencies"].values():
+        lines += extra
+    return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def conda() -> dict[str, Requirement]:
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    lines = [line for line in yaml.safe_load(text)["dependencies"] if isinstance(line, str)]
+    return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def pins() -> dict[str, Version]:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines), "only exact versions"
+    pairs = (line.split("==") for line in lines)
+    return {re.sub(r"[-_.]+", "-", name).lower(): Version(version) for name, version in pairs}
+
+
+def test_conda_has_the_same_packages_in_the_same_ranges():
+    wanted = {CONDA_NAMES.get(name, name): r.specifier for name, r in requirements().items()}
+    found = {name: r.specifier for name, r in conda().items() if name not in CONDA_ONLY}
+    assert found == wanted
+
+
+def test_conda_has_the_same_python():
+    assert str(conda()["python"].specifier) == PROJECT["requires-python"]
+
+
+@pytest.mark.parametrize("name", requirements())
+def test_every_dependency_is_pinned_inside_its_range(name):
+    assert requirements()[name].specifier.contains(pins()[name])
+
+
+@pytest.mark.parametrize("name", requirements())
+def test_ranges_are_open(name):
+    operators = {specifier.operator for specifier in requirements()[name].specifier}
+    assert operators == {">="}, "an upper limit breaks a reader's environment one day"
+
+
+def test_torch_is_pinned_without_a_build():
+    """A pin like 2.13.0+cpu exists on torch's own index only."""
+    assert pins()["torch"].local is None
