@@ -44,8 +44,12 @@ class History:
         ax = plot.show_curves({"training loss": self.train_loss}, ylabel="loss", ax=ax)
         right = ax.twinx()
         epochs = range(1, len(self) + 1)
-        right.plot(epochs, self.train_accuracy, "--", color="tab:orange", label="training accuracy")
-        right.plot(epochs, self.test_accuracy, "-.", color="tab:green", label="test accuracy")
+        marker = "o" if len(self) == 1 else ""  # a line through one point can't be seen
+        for values, style, color, label in (
+            (self.train_accuracy, "--", "tab:orange", "training accuracy"),
+            (self.test_accuracy, "-.", "tab:green", "test accuracy"),
+        ):
+            right.plot(epochs, values, style, marker=marker, color=color, label=label)
         right.set(ylabel="accuracy", ylim=(0, 1))
         ax.get_legend().remove()
         lines = [*ax.get_lines(), *right.get_lines()]
