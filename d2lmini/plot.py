@@ -93,14 +93,10 @@ def show_matrix(
     ax.set_title(title)
     if highlight is not None:
         row, column, height, width = highlight
-        frame = plt.Rectangle(
-            (column - 0.5, row - 0.5),
-            width,
-            height,
-            fill=False,
-            edgecolor="tab:orange",
-            linewidth=3,
-        )
+        corner = (column - 0.5, row - 0.5)
+        style = {"fill": False, "zorder": 3, "clip_on": False}
+        ax.add_patch(plt.Rectangle(corner, width, height, edgecolor="black", linewidth=5, **style))
+        frame = plt.Rectangle(corner, width, height, edgecolor="tab:orange", linewidth=3, **style)
         ax.add_patch(frame)
     return ax
 
@@ -146,10 +142,11 @@ def show_steps(matrices: Sequence[tuple[str, Tensor]], fmt: str = "g", signed: b
     arrays = [(title, to_numpy(matrix)) for title, matrix in matrices]
     widths = [array.shape[1] for _, array in arrays]
     height = max(array.shape[0] for _, array in arrays)
+    cell = min(0.5, (9 - 0.8 * len(arrays)) / sum(widths))  # inches; the whole at most nine
     figure, axes = plt.subplots(
         1,
         len(arrays),
-        figsize=(0.5 * sum(widths) + 0.8 * len(arrays), 0.5 * height + 0.6),
+        figsize=(cell * sum(widths) + 0.8 * len(arrays), cell * height + 0.6),
         width_ratios=widths,
         squeeze=False,
         layout="constrained",
