@@ -21,11 +21,6 @@ _PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
 
-# In a traceback: the folders in front of a file of ours, of an installed package, of Python itself.
-_FOLDERS = re.compile(
-    r"~?/(?:[^\s\"'\x1b()]*/)?(?:(?=d2lmini/\w+\.py)|site-packages/|dist-packages/|lib/python3\.\d+/)"
-)
-
 
 def merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     """Join the pieces of printed text that stand together: where they are cut is chance.
@@ -78,12 +73,20 @@ def normalise(outputs: Iterable[NotebookNode], execution_count: int) -> list[Not
         if output["output_type"] == "execute_result":
             output["execution_count"] = execution_count
         if output["output_type"] == "error":
-            output["traceback"] = [_FOLDERS.sub("", line) for line in output["traceback"]]
+            output["traceback"] = [part for part in output["traceback"] if not _in_a_file(part)]
         data = output.get("data", {})
         data.pop("application/vnd.jupyter.widget-view+json", None)  # its ids are random
         if "image/png" in data:
             data["image/png"] = strip_png(data["image/png"])
     return stored
+
+
+def _in_a_file(part: str) -> bool:
+    """Whether a part of a traceback shows a file's source: its lines move with every edit.
+
+    What stays is the cell's own line and the error, which is what a reader needs.
+    """
+    return _COLOUR.sub("", part).lstrip().startswith("File ")
 
 
 def texts(output: NotebookNode) -> list[str]:
