@@ -1,0 +1,138 @@
+"""Comparing outputs: order, numbers within their tolerance, pictures."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from nbformat.v4 import new_output
+from notebook_plugin.compare import Tolerance, first_difference, text_difference
+from PIL import Image
+
+TOLERANCE = Tolerance()
+
+
+def stream(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def shown(**data):
+    return new_output("display_data", {key.replace("_", "/"): data[key] for key in data})
+
+
+def error(name, text):
+    return new_output("error", ename=name, evalue=text, traceback=["..."])
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("stored", "new"),
+    [
+        ("0.30000000000000004", "0.3000000000000001"),
+        ("loss 2.302586", "loss 2.302585"),
+        ("tensor([-0.0000,  0.5000])", "tensor([0.0000, 0.5000])"),
+        ("0.1234", "0.1235"),  # one unit of the last of four decimals: rounding
+        ("1.2345e-02", "1.2346e-02"),
+        ("1.0e5 s", "100000.1 s"),
+        ("accuracy: 0.9000001.", "accuracy: 0.9."),
+        ("[1., 2.]", "[1., 2.000001]"),
+    ],
+)
+def test_numbers_that_agree(stored, new):
+    assert text_difference(stored, new, TOLERANCE) is None
+    assert text_difference(new, stored, TOLERANCE) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "new"),
+    [
+        ("61706", "61707"),  # integers are exact
+        ("torch.Size([28, 28])", "torch.Size([28, 29])"),
+        ("28x28", "28x29"),
+        ("0.5", "0.6"),
+        ("0.79", "0.80"),
+        ("0.1234", "0.1236"),
+        ("12.5 ms", "12.5 s"),  # units too
+        ("2.13.0", "2.13.1"),  # a version is no number
+        ("1.5", "-1.5"),
+        ("1.5", "1.5 1.5"),
+        ("1.5\n", "1.5\n2.5\n"),
+        ("1.0", "1"),
+        ("1.5e3", "1.5e4"),
+        ("inf 1.5", "nan 1.5"),
+        ("  a", "    a"),  # blanks count where no number stands
+        ("", "\n"),
+    ],
+)
+def test_texts_that_differ(stored, new):
+    assert text_difference(stored, new, TOLERANCE) is not None
+    assert text_difference(new, stored, TOLERANCE) is not None
+
+
+def test_a_tolerance_of_ones_own():
+    assert text_difference("0.5", "0.504", Tolerance(rtol=1e-2)) is None
+    assert text_difference("0.5", "0.504", Tolerance(rtol=1e-3)) is not None
+
+
+def test_the_difference_names_the_line_the_number_and_both_sides():
+    difference = text_difference("a\nb 0.5", "a\nb 0.7", TOLERANCE)
+    assert str(difference).splitlines() == [
+        "line 2: 0.5 became 0.7 (rtol 1e-05, atol 1e-08)",
+        "  stored | b 0.5",
+        "     new | b 0.7",
+    ]
+
+
+PICTURE = np.add.outer(np.arange(40), np.arange(60)) + 50
+NOISE = np.random.default_rng(0).integers(-1, 2, PICTURE.shape)
+PATCH = np.zeros_like(PICTURE)
+PATCH[10:14, 20:24] = 100
+
+
+@pytest.mark.parametrize(
+    ("new", "same"),
+    [
+        (PICTURE, True),
+        (PICTURE + NOISE, True),
+        (PICTURE + PATCH, False),
+        (PICTURE[:-1], False),
+        (PICTURE.T, False),
+    ],
+    ids=["same", "noise", "patch", "one row less", "transposed"],
+)
+def test_pictures(new, same):
+    difference = first_difference([shown(image_png=png(PICTURE))], [shown(image_png=png(new))], TOLERANCE)
+    assert (difference is None) == same
+
+
+PRINTED, DRAWN = stream("1\n"), shown(image_png=png(PICTURE), text_plain="<Figure>")
+
+
+@pytest.mark.parametrize(
+    ("stored", "new"),
+    [
+        ([PRINTED, DRAWN], [DRAWN, PRINTED]),
+        ([PRINTED, DRAWN, PRINTED], [PRINTED, PRINTED, DRAWN]),
+        ([PRINTED, DRAWN], [PRINTED]),
+        ([PRINTED], [PRINTED, DRAWN]),
+        ([DRAWN], [DRAWN, DRAWN]),
+        ([DRAWN], [shown(text_plain="<Figure>")]),
+        ([PRINTED], [stream("1\n", name="stderr")]),
+        ([PRINTED], [new_output("execute_result", {"text/plain": "1"})]),
+        ([shown(text_html="<b>1</b>")], [shown(text_html="<b>2</b>")]),
+        ([new_output("display_data", {"image/svg+xml": "<a/>"})],
+         [new_output("display_data", {"image/svg+xml": "<b/>"})]),
+        ([new_output("display_data", {"application/json": {"a": 1}})],
+         [new_output("display_data", {"application/json": {"a": 2}})]),
+        ([error("ValueError", "no")], [error("TypeError", "no")]),
+        ([error("ValueError", "no")], [error("ValueError", "yes")]),
+    ],
+)  # fmt: skip
+def test_outputs_that_differ(stored, new):
+    assert first_difference(stored, new, TOLERANCE) is not None
+    assert first_difference(stored, stored, TOLERANCE) is None

@@ -1,0 +1,309 @@
+"""The pytest plugin's verdicts on golden notebooks; the tools that run and update chapters."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import chapters
+import kernels
+import nbformat
+import outputs
+import pytest
+import run_chapters
+import update_outputs
+from golden_notebooks import BAD, GOOD, Golden, code, picture, printed, raised, value
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_LIMIT = 4  # seconds, for the endless loop
+
+
+# --- the plugin ---------------------------------------------------------------------------------
+
+
+def verify(folder: Path, goldens: list[Golden]) -> tuple[dict, str]:
+    """Run pytest on notebooks: {(notebook, cell): (outcome, message)}, and the printed end."""
+    folder.mkdir()
+    for golden in goldens:
+        golden.write(folder)
+    report = folder / "report.xml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--nbval", folder]
+        + [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env=os.environ | {"D2LMINI_DATA": "sample", "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert report.exists(), done.stdout + done.stderr
+    verdicts = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        outcome = next((child for child in case if child.tag != "properties"), None)
+        said = "" if outcome is None else f"{outcome.get('message')}\n{outcome.text}"
+        notebook = case.get("classname").removesuffix(".ipynb").rpartition(".")[2]
+        verdicts[notebook, case.get("name")] = (outcome is None or outcome.tag, said)
+    return verdicts, done.stdout
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory):
+    """All golden notebooks, in two processes at a time."""
+    folder, goldens = tmp_path_factory.mktemp("golden"), GOOD + BAD
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(verify, (folder / "a", folder / "b"), (goldens[::2], goldens[1::2])))
+    verdicts = {key: verdict for found, _ in runs for key, verdict in found.items()}
+    return verdicts, "".join(text for _, text in runs)
+
+
+def cells(golden: Golden) -> list[str]:
+    return [cell.id for cell in golden.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("golden", GOOD, ids=lambda golden: golden.name)
+def test_good_notebooks_pass(verified, golden):
+    for cell in cells(golden):
+        assert verified[0][golden.name, cell] == (True, "")
+
+
+@pytest.mark.parametrize("golden", BAD, ids=lambda golden: golden.name)
+def test_bad_notebooks_fail_at_their_cell_and_run_no_later_one(verified, golden):
+    failed = False
+    for cell in cells(golden):
+        outcome, said = verified[0][golden.name, cell]
+        if cell == golden.fails_at:
+            failed = True
+            assert outcome == "failure", said
+            assert golden.says in said
+            assert f"{golden.name}.ipynb, cell {cell}" in said
+        elif failed:
+            assert outcome == "skipped"
+            assert f"not run: {golden.fails_at} failed" in said
+        else:
+            assert outcome is True
+
+
+def test_the_run_ends_with_a_count_of_each_kind_and_the_reasons(verified):
+    ends = [line for line in verified[1].splitlines() if " exact, " in line]
+    assert len(ends) == 2
+    counts = [dict(reversed(part.split(maxsplit=1)) for part in end.partition(": ")[2].split(", "))
+              for end in ends]  # fmt: skip
+    for kind in ("tolerant", "statistical", "not compared"):
+        wanted = sum(golden.compared == kind for golden in GOOD)
+        assert sum(int(count[kind]) for count in counts) == wanted, kind
+    assert sum(int(count["failed"]) for count in counts) == len(BAD)
+    assert "good_statistical.ipynb, cell band: training differs from machine" in verified[1]
+    assert "good_on_the_sample.ipynb, cell size: only the sample of the data" in verified[1]
+
+
+# --- the kernel ---------------------------------------------------------------------------------
+
+
+def test_the_kernel_is_this_python_whatever_the_user_has_registered(tmp_path, monkeypatch):
+    foreign = tmp_path / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["/bin/false"], "display_name": "Other", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert kernels.OwnKernel().kernel_spec_manager.get_kernel_spec("python3").argv[0] == (sys.executable)
+
+
+def test_the_kernels_environment(monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "live")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    env = kernels.environment()
+    assert "JPY_SESSION_NAME" not in env
+    assert env["OMP_NUM_THREADS"] == "2"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert kernels.environment()["OMP_NUM_THREADS"] == "1"
+
+
+# --- stored outputs -----------------------------------------------------------------------------
+
+
+def test_streams_are_merged_only_where_they_stand_together():
+    merged = outputs.merge_streams(
+        [printed("a"), printed("b\n"), picture(1), printed("0%\r"), printed("100%\n")]
+    )
+    assert [o.get("text") for o in merged] == ["ab\n", None, "100%\n"]
+
+
+def test_a_stored_picture_has_no_remarks_and_the_same_pixels():
+    import base64
+    import io
+
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "matplotlib 9.9")
+    file = io.BytesIO()
+    image = Image.linear_gradient("L").resize((30, 20))
+    image.save(file, "PNG", pnginfo=info)
+    stripped = base64.b64decode(outputs.strip_png(base64.b64encode(file.getvalue()).decode()))
+    assert b"matplotlib" not in stripped
+    assert Image.open(io.BytesIO(stripped)).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("/home/ada/book/x.py", "absolute path"),
+        ("saved to ~/book/x.png", "absolute path"),
+        ("in '/tmp/x/y'", "absolute path"),
+        (r"C:\Users\ada", "absolute path"),
+        ("<object object at 0x7fe5f4ac7390>", "address"),
+        ("and/or 1/2 </div> 28/28/1 https://example.org/a/b 0x1f d2lmini/conv.py", ""),
+    ],
+)
+def test_what_must_not_be_stored(text, fault):
+    found = outputs.faults([printed(text)])
+    assert bool(found) == bool(fault)
+    assert fault in "".join(found)
+
+
+def test_stderr_must_not_be_stored():
+    output = nbformat.v4.new_output("stream", name="stderr", text="Warning: no\n")
+    assert "stderr" in outputs.faults([output])[0]
+
+
+def test_a_stored_traceback_shows_the_cell_and_the_error_but_no_file():
+    lines = [
+        "\x1b[36mCell\x1b[39m\x1b[32m In[12]\x1b[39m, line 1",
+        "\x1b[36mFile \x1b[39m\x1b[32m~/book/d2lmini/conv.py:37\x1b[39m, in corr2d",
+        "File /usr/lib/python3.12/pathlib.py:2",
+        "ValueError: no",
+    ]
+    output = raised("ValueError", "no")
+    output.traceback = lines
+    (stored,) = outputs.normalise([output], 1)
+    assert stored.traceback == [lines[0], lines[3]]
+
+
+# --- make update --------------------------------------------------------------------------------
+
+
+def test_update_writes_clean_outputs_and_is_a_fixed_point(tmp_path):
+    path = tmp_path / "01_good.ipynb"
+    first = code("value", "print(1)\n2", count=7)
+    first.metadata["execution"] = {"iopub.status.busy": "2026"}
+    second = code("error", "1 / 0", value("old"), count=None, tags=["raises-exception"])
+    Golden("01_good", [first, second, code("silent", "3;")]).write(tmp_path)
+    assert update_outputs.update(path, timeout=60)
+    written = path.read_bytes()
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata == update_outputs.METADATA
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3]
+    assert notebook.cells[0].metadata == {}
+    assert notebook.cells[0].outputs == [printed("1\n"), value("2")]
+    assert notebook.cells[1].outputs[0].ename == "ZeroDivisionError"
+    assert notebook.cells[2].outputs == []
+    assert written.endswith(b"}\n") and not written.endswith(b"\n\n")
+    assert not update_outputs.update(path, timeout=60)
+    assert path.read_bytes() == written
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        (code("bad", "1 / 0"), "cell bad: ZeroDivisionError"),
+        (code("bad", "1", tags=["raises-exception"]), "cell bad: .*raises none"),
+        (code("bad", "object()"), "cell bad: .*address"),
+    ],
+    ids=["error", "no error", "address"],
+)
+def test_update_leaves_the_file_alone_unless_every_cell_passed(tmp_path, cell, says):
+    path = tmp_path / "01_bad.ipynb"
+    Golden("01_bad", [code("good", "2", value("old")), cell]).write(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(update_outputs.Refused, match=says):
+        update_outputs.update(path, timeout=60)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_update_refuses_to_store_outputs_of_the_sample(tmp_path, monkeypatch):
+    status = update_outputs.status().__class__("sample", True, "")
+    monkeypatch.setattr(update_outputs, "status", lambda: status)
+    cell = code("load", "from d2lmini import load_fashion_mnist")
+    Golden("01_data", [cell]).write(tmp_path)
+    with pytest.raises(update_outputs.Refused, match="cell load: .*only the shipped sample"):
+        update_outputs.update(tmp_path / "01_data.ipynb", timeout=60)
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "01_good.ipynb"
+    path.write_bytes(b"old")
+
+    def full(_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(update_outputs.os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        update_outputs.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+# --- make run -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """`run_chapters.py NN ...` on the chapters in tmp_path: (exit code, stdout, stderr)."""
+
+    def call(*numbers: str) -> tuple[int, str, str]:
+        folders = ["--notebooks", str(tmp_path), "--build", str(tmp_path / "build")]
+        monkeypatch.setattr(sys, "argv", ["run_chapters.py", *numbers, *folders])
+        exit_code = run_chapters.main()
+        return exit_code, *capsys.readouterr()
+
+    return call
+
+
+def test_run_prints_headlines_goes_on_after_failures_and_exits_non_zero(tmp_path, run):
+    Golden("01_dies", [code("die", "import os\nos._exit(7)")]).write(tmp_path)
+    Golden("02_fails", [code("ok", "1"), code("bad", "1 / 0")]).write(tmp_path)
+    Golden("03_good", [code("head", "print('accuracy 0.9')", tags=["headline"])]).write(tmp_path)
+    exit_code, out, err = run()
+    assert exit_code == 1
+    first, second, third, last = out.splitlines()
+    assert first.startswith("01_dies")
+    assert first.endswith("FAILED  cell die: the kernel died (exit code 7)")
+    assert second.startswith("02_fails")
+    assert second.endswith("FAILED  cell bad: ZeroDivisionError: division by zero")
+    assert third.startswith("03_good") and third.endswith(" s  accuracy 0.9")
+    assert last.startswith("3 chapters in ")
+    assert last.endswith("2 failed: 01_dies.ipynb, 02_fails.ipynb")
+    assert err == ""  # no progress bar but on a terminal
+    executed = nbformat.read(tmp_path / "build" / "02_fails.ipynb", as_version=4)
+    assert executed.cells[1].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_run_names_the_chapters_there_are(tmp_path, run):
+    Golden("01_good", []).write(tmp_path)
+    assert run("01", "9") == (2, "", "run: no chapter 09; there are: 01_good\n")
+
+
+def test_run_without_chapters(run):
+    exit_code, out, err = run()
+    assert (exit_code, out) == (2, "")
+    assert err.startswith("run: no chapters (NN_name.ipynb) in ")
+
+
+def test_selecting_chapters(tmp_path):
+    for name in ("01_a", "02_b", "07_c", "notes"):
+        shutil.copy(__file__, tmp_path / f"{name}.ipynb")
+
+    def stems(*numbers, fast=False):
+        return [path.stem for path in chapters.select(numbers, folder=tmp_path, fast=fast)]
+
+    assert stems() == ["01_a", "02_b", "07_c"]
+    assert stems("7", "02") == ["02_b", "07_c"]
+    assert stems(fast=True) == ["01_a", "02_b"]
+    with pytest.raises(chapters.ChapterError, match="no chapter 03"):
+        stems("3")
