@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import hashlib
+import logging
 import lzma
 import os
 import re
@@ -423,7 +424,25 @@ def test_cache_is_never_half_written(
     assert listing(cache) == {}
     captured = capsys.readouterr()
     assert LINE in captured.out
-    assert captured.err == "", "pooch's log stays out of the notebooks"
+    assert captured.err == ""
+
+
+def test_log_of_pooch_stays_out_of_the_notebooks(
+    tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, mirror: MakeMirror
+) -> None:
+    """It names local paths, on the standard error stream, which a notebook stores."""
+    log: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", log.append)
+    logger = pooch.get_logger()
+    logger.setLevel(logging.INFO)  # pooch's own setting
+    logger.addHandler(handler)
+    monkeypatch.setattr(data, "MIRRORS", (mirror(tiny, (f"{NAMES[0]}.gz",)).url, mirror(tiny).url))
+    try:
+        check_tiny(load_fashion_mnist(), "download")
+    finally:
+        logger.removeHandler(handler)
+    assert log == []
 
 
 def test_interrupted_download_leaves_nothing(
@@ -478,6 +497,22 @@ def test_unwritable_cache(
     check_tiny(load_fashion_mnist(), "debian")
 
 
+def test_unreadable_cache_counts_as_none(
+    tiny: dict[str, bytes], cache: Path, debian: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache, tiny)
+    fill(debian, tiny)
+    is_file = Path.is_file
+
+    def locked(path: Path) -> bool:
+        if cache in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", locked)
+    check_tiny(load_fashion_mnist(), "debian")
+
+
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions don't bind this user"
 )
@@ -513,7 +548,7 @@ def test_silent_mirrors_cost_one_timeout_in_all(
     tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mirrors that take the connection and never answer, as behind some firewalls."""
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(data, "ANSWER_SECONDS", 1)
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as two,
@@ -522,14 +557,14 @@ def test_silent_mirrors_cost_one_timeout_in_all(
         monkeypatch.setattr(data, "MIRRORS", urls)
         start = time.monotonic()
         assert data._answering_mirrors() == []
-        assert time.monotonic() - start < 0.9
+        assert time.monotonic() - start < 1.9
 
 
 def test_slow_name_lookup_is_bounded(
     tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looking up a name may hang for half a minute without a network; a reader doesn't wait."""
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(data, "ANSWER_SECONDS", 1)
     monkeypatch.setattr(data, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
     done = threading.Event()
 
@@ -540,7 +575,7 @@ def test_slow_name_lookup_is_bounded(
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     start = time.monotonic()
     assert data._answering_mirrors() == []
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 1.9
     done.set()
 
 
