@@ -31,9 +31,11 @@ def verify(folder: Path, goldens: list[Golden]) -> tuple[dict, str]:
     for golden in goldens:
         golden.write(folder)
     report = folder / "report.xml"
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--nbval", folder]
+    command += [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}"]
+    command += ["-p", "no:cacheprovider", "--assert=plain"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--nbval", folder]
-        + [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}", "-p", "no:cacheprovider"],
+        command,
         cwd=folder,
         env=os.environ | {"D2LMINI_DATA": "sample", "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"},
         capture_output=True,
@@ -181,6 +183,18 @@ def test_a_stored_traceback_shows_the_cell_and_the_error_but_no_file():
     output.traceback = lines
     (stored,) = outputs.normalise([output], 1)
     assert stored.traceback == [lines[0], lines[3]]
+
+
+def test_a_stored_traceback_shows_the_cell_and_the_error_only():
+    output = raised("ValueError", "no")
+    output.traceback = [
+        "ValueError   Traceback (most recent call last)",
+        "\x1b[36mCell\x1b[39m In[3], line 1\n----> 1 corr2d(X, K)",
+        "\x1b[36mFile \x1b[39m\x1b[32m~/book/d2lmini/conv.py:37\x1b[39m, in corr2d",
+        "ValueError: no",
+    ]
+    (stored,) = outputs.normalise([output], 1)
+    assert [line[:10] for line in stored.traceback] == ["ValueError", "\x1b[36mCell\x1b", "ValueError"]
 
 
 # --- make update --------------------------------------------------------------------------------
