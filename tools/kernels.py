@@ -13,8 +13,10 @@ import os
 import shutil
 import signal
 import tempfile
+import uuid
 from collections.abc import Iterator
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import ipykernel.kernelspec
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -24,6 +26,7 @@ from traitlets import default
 
 PYTHON_KERNELS = ("python3", "python")
 THREADS = "2"
+LONGEST_SOCKET = 100  # characters; Linux takes 107, macOS 103
 
 # Names that would change what a notebook prints or draws. JPY_SESSION_NAME says that a person
 # watches (a progress bar or a live curve is shown then); the others come from a user's shell.
@@ -31,11 +34,22 @@ DROPPED = ("JPY_SESSION_NAME", "MPLBACKEND", "IPYTHONDIR", "PYTHONSTARTUP", "PYT
 
 
 @functools.cache
-def _ipython_folder() -> str:
-    """An empty IPython profile for this process's kernels: no start-up files, no history."""
-    folder = tempfile.mkdtemp(prefix="d2lmini-ipython-")
+def _folder() -> Path:
+    """This process's folder for its kernels' sockets and an empty IPython profile."""
+    folder = tempfile.mkdtemp(prefix="d2lmini-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return Path(folder)
+
+
+def connection() -> dict[str, str]:
+    """How to reach a new kernel: by sockets in our own folder, so that no two can collide.
+
+    TCP ports, which Jupyter takes by default, are found free first and taken later: of many kernels
+    that start at a time, now and then two take the same one, and one dies.
+    """
+    file = _folder() / f"{uuid.uuid4().hex[:8]}.json"
+    sockets = os.name == "posix" and len(os.fsencode(file)) < LONGEST_SOCKET - len("-ipc-1")
+    return {"connection_file": str(file), "transport": "ipc" if sockets else "tcp"}
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -43,7 +57,7 @@ def environment(**extra: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in DROPPED}
     env.setdefault("OMP_NUM_THREADS", THREADS)
     env.setdefault("MKL_NUM_THREADS", env["OMP_NUM_THREADS"])
-    env["IPYTHONDIR"] = _ipython_folder()
+    env["IPYTHONDIR"] = str(_folder() / "ipython")
     if os.name == "posix":
         env["MATPLOTLIBRC"] = os.devnull  # matplotlib's own defaults, whatever the user has set
     return env | extra
@@ -66,7 +80,10 @@ class OwnSpecs(KernelSpecManager):
 
 
 class OwnKernel(AsyncKernelManager):
-    """A kernel manager that looks kernels up in `OwnSpecs`."""
+    """A kernel manager that looks kernels up in `OwnSpecs` and reaches them by `connection`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**connection(), **settings)
 
     @default("kernel_spec_manager")
     def _own_specs(self) -> OwnSpecs:

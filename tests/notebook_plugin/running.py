@@ -29,9 +29,12 @@ def install(patch: pytest.MonkeyPatch, logs: ExitStack, variables: Callable[[], 
     `logs` closes the files that their processes write to; `variables` gives what their environment
     gets beside.
     """
-    start = nbval.kernel.start_new_kernel
+    start, make = nbval.kernel.start_new_kernel, nbval.kernel.KernelManager
     find = nbval.kernel.NbvalKernelspecManager.get_kernel_spec
     get = nbval.kernel.RunningKernel.get_message
+
+    def new_manager(**settings: Any) -> Any:
+        return make(**kernels.connection(), **settings)
 
     def start_new_kernel(*args: Any, **kwargs: Any) -> Any:
         kwargs["stderr"].close()  # nbval's /dev/null
@@ -62,6 +65,7 @@ def install(patch: pytest.MonkeyPatch, logs: ExitStack, variables: Callable[[], 
         # With its history, as in Jupyter: without, IPython shows a value despite a last semicolon.
         return self.kc.execute(source, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
+    patch.setattr(nbval.kernel, "KernelManager", new_manager)
     patch.setattr(nbval.kernel, "start_new_kernel", start_new_kernel)
     patch.setattr(nbval.kernel.NbvalKernelspecManager, "get_kernel_spec", get_kernel_spec)
     patch.setattr(nbval.kernel.RunningKernel, "get_message", get_message)
