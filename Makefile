@@ -15,7 +15,7 @@ PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/
 PYTEST := $(PY) -m pytest --nbval
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lab update bench clean data
+.PHONY: help setup run test test-fast lint lab update bench bands clean data
 
 help:  ## this list
 	@echo 'make COMMAND, where COMMAND is one of'
@@ -48,6 +48,9 @@ update: data  ## run the chapters and store their outputs in notebooks/
 
 bench: data  ## measure training, cross-correlation, loading, importing
 	@$(PY) tools/bench.py
+
+bands: data  ## measure again, over seeds, the bands that training must keep (an hour and more)
+	@$(PY) tools/measure_bands.py $(CHAPTERS)
 
 clean:  ## remove what was built, .venv too
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from notebook_plugin.compare import Tolerance
 
 NAMES = ("exact", "tolerant", "statistical")
-KEYS = ("kind", "rtol", "atol", "why", "data")
+KEYS = ("kind", "rtol", "atol", "why", "data", "bands")
 TOLERANT = Tolerance(rtol=1e-4, atol=1e-6)
 
 
