@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import chapters
+import get_data
 import kernels
 import nbformat
 import outputs
 import pytest
 import run_chapters
 import update_outputs
+from data_status import DataStatus
 from golden_notebooks import BAD, GOOD, Golden, code, picture, printed, raised, value
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -307,6 +309,27 @@ def test_run_without_chapters(run):
     exit_code, out, err = run()
     assert (exit_code, out) == (2, "")
     assert err.startswith("run: no chapters (NN_name.ipynb) in ")
+
+
+def test_the_debian_package_is_installed_only_if_nothing_else_gave_the_data(monkeypatch, capsys):
+    found = [DataStatus("sample", True, "offline"), DataStatus("debian", False, "")]
+    installed = []
+    monkeypatch.setattr(get_data, "look", lambda: found[len(installed)])
+    monkeypatch.setattr(get_data, "install", lambda: installed.append(True))
+    monkeypatch.setattr(get_data, "may_install", lambda: False)
+    get_data.main()
+    out = capsys.readouterr().out
+    assert not installed and "shipped sample" in out and "offline" in out
+    monkeypatch.setattr(get_data, "may_install", lambda: True)
+    get_data.main()
+    assert installed and capsys.readouterr().out.endswith("10000 images (debian)\n")
+
+
+def test_damaged_data_is_told_and_does_not_stop_the_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(get_data.VARIABLE, str(tmp_path))
+    assert not get_data.may_install()
+    get_data.main()
+    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_selecting_chapters(tmp_path):
