@@ -112,9 +112,7 @@ class FashionMNIST:
         return f"FashionMNIST({images}, {len(self.class_names)} classes{sample})"
 
 
-def load_fashion_mnist(
-    root: str | os.PathLike[str] | None = None, download: bool = True
-) -> FashionMNIST:
+def load_fashion_mnist(root: str | os.PathLike[str] | None = None, download: bool = True) -> FashionMNIST:
     """Fashion-MNIST, 60 000 training and 10 000 test images, from the first place that has it.
 
     The places, in this order: the user's cache, Debian's package dataset-fashion-mnist, a download
@@ -211,8 +209,7 @@ def _check_pairs(images: Tensor, labels: Tensor) -> None:
     """Raise unless there is one label for each of at least one image, and the dtype is known."""
     if images.ndim < 1 or labels.ndim < 1 or len(images) != len(labels):
         raise ValueError(
-            f"`images` {tuple(images.shape)} and `labels` {tuple(labels.shape)} "
-            "must have the same length."
+            f"`images` {tuple(images.shape)} and `labels` {tuple(labels.shape)} must have the same length."
         )
     if len(images) == 0:
         raise ValueError("`images` must not be empty.")

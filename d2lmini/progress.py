@@ -29,12 +29,19 @@ def choose_display(progress: bool | None, num_epochs: int, num_batches: int, epo
     Jupyter's server sets JPY_SESSION_NAME for a kernel that a person started from a notebook; a kernel
     started by nbclient or nbval has no such name, and stays silent.
     """
-    notebook = "ipykernel" in sys.modules
+    notebook = in_kernel()
     live = "JPY_SESSION_NAME" in os.environ if notebook else sys.stderr.isatty()
     if not (live if progress is None else progress):
         return Silent()
     kind = LiveCurve if notebook else Bar
     return kind(num_epochs, num_batches, epochs_done)
+
+
+def in_kernel() -> bool:
+    """Whether this code runs in a Jupyter kernel (not only in a process that has imported one)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
 
 
 class Silent:

@@ -179,18 +179,14 @@ def test_explicit_folder_packed_or_not(tiny: dict[str, bytes], tmp_path: Path) -
     check_tiny(load_fashion_mnist(str(fill(tmp_path / "raw", tiny, unpacked=True))), "folder")
 
 
-def test_a_browser_may_have_unpacked_a_file_and_kept_its_name(
-    tiny: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_a_browser_may_have_unpacked_a_file_and_kept_its_name(tiny: dict[str, bytes], tmp_path: Path) -> None:
     folder = fill(tmp_path / "x", tiny)
     name = f"{NAMES[0]}.gz"
     (folder / name).write_bytes(gzip.decompress(tiny[name]))
     check_tiny(load_fashion_mnist(folder), "folder")
 
 
-def test_home_is_expanded(
-    tiny: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_is_expanded(tiny: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     fill(tmp_path / "pictures", tiny)
@@ -296,9 +292,7 @@ def test_broken_file_in_an_explicit_folder(
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_each_of_the_four_files_is_verified(
-    number: int, tiny: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_each_of_the_four_files_is_verified(number: int, tiny: dict[str, bytes], tmp_path: Path) -> None:
     folder = fill(tmp_path / "x", tiny, unpacked=True)
     path = folder / NAMES[number]
     raw = path.read_bytes()
@@ -345,9 +339,7 @@ def test_broken_cache_is_mended_by_a_download(
     monkeypatch.setattr(data, "MIRRORS", (server.url,))
     check_tiny(load_fashion_mnist(), "download")
     assert listing(cache) == tiny
-    assert [key for key in server.asked if key[0] == "GET"] == [("GET", name)], (
-        "only the broken one"
-    )
+    assert [key for key in server.asked if key[0] == "GET"] == [("GET", name)], "only the broken one"
 
 
 def test_broken_unpacked_file_in_the_cache_does_not_stand_in_the_way(
@@ -560,9 +552,7 @@ def test_silent_mirrors_cost_one_timeout_in_all(
         assert time.monotonic() - start < 1.9
 
 
-def test_slow_name_lookup_is_bounded(
-    tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_name_lookup_is_bounded(tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking up a name may hang for half a minute without a network; a reader doesn't wait."""
     monkeypatch.setattr(data, "ANSWER_SECONDS", 1)
     monkeypatch.setattr(data, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
