@@ -30,12 +30,12 @@ run: data  ## run the chapters into build/ and print each one's result
 	@$(PY) tools/run_chapters.py $(CHAPTERS)
 
 test: lint data  ## lint, unit tests, doctests, and every chapter against its stored outputs
-	@chapters="$$($(PY) tools/chapters.py)" && $(PYTEST) tests d2lmini $$chapters
+	@chapters="$$($(PY) tools/chapters.py)" && $(PYTEST) README.md tests d2lmini $$chapters
 
 # Two files at a time, each kernel with one thread. A notebook's cells must stay in one process.
 test-fast: lint data  ## the same without the chapters that train networks
 	@chapters="$$($(PY) tools/chapters.py --fast)" && \
-	  OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile tests d2lmini $$chapters
+	  OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile README.md tests d2lmini $$chapters
 
 lint: $(STAMP)  ## ruff, on modules and notebooks
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
