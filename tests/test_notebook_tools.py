@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import chapters
+import form
 import get_data
 import kernels
 import nbformat
@@ -211,7 +212,7 @@ def test_update_writes_clean_outputs_and_is_a_fixed_point(tmp_path):
     assert update_outputs.update(path, timeout=60)
     written = path.read_bytes()
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.metadata == update_outputs.METADATA
+    assert notebook.metadata == form.METADATA
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3]
     assert notebook.cells[0].metadata == {}
     assert notebook.cells[0].outputs == [printed("1\n"), value("2")]

@@ -21,16 +21,11 @@ from pathlib import Path
 import chapters
 import nbformat
 from data_status import status, uses_data
+from form import clean_metadata
 from kernels import ChapterClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from outputs import faults, normalise
-
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
-TRANSIENT = ("execution", "collapsed", "ExecuteTime")  # cell metadata that editors leave
 
 
 class Refused(Exception):
@@ -80,15 +75,6 @@ def run_cell(client: ChapterClient, cell: NotebookNode, index: int, count: int) 
         raise Refused(f"cell {cell.id}: it is tagged raises-exception but raises none")
     if found := faults(cell.outputs):
         raise Refused(f"cell {cell.id}: " + "; ".join(found))
-
-
-def clean_metadata(notebook: NotebookNode) -> None:
-    """The metadata every chapter has, and no more."""
-    notebook.metadata = nbformat.from_dict(METADATA)
-    notebook.nbformat, notebook.nbformat_minor = 4, max(5, notebook.nbformat_minor)
-    for cell in notebook.cells:
-        for key in TRANSIENT:
-            cell.metadata.pop(key, None)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 Active with `--nbval`, for any notebook:  python -m pytest -c pyproject.toml --nbval PATH
 
 compare    stored outputs against new ones: order, text with its numbers, pictures
+hygiene    the form of the repository's own notebooks: ids, counts, tags, metadata
 kinds      what a cell promises: an exact output, a tolerant one, or a band that it asserts
 running    the kernel: this Python, and a dead one is noticed at once
 cells      the above put into nbval's classes

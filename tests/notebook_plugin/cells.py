@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import data_status
 import nbval.plugin
 import outputs
 import pytest
+from nbformat.reader import NotJSONError
+from nbformat.validator import NotebookValidationError
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from notebook_plugin import kinds, running
+from notebook_plugin import hygiene, kinds, running
 from notebook_plugin.compare import first_difference
 
+UNREADABLE = (NotJSONError, NotebookValidationError, ValueError, AttributeError, KeyError, TypeError)
 PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
 
 
@@ -32,6 +38,12 @@ class CellChecks:
     def pytest_unconfigure(self) -> None:
         self.patch.undo()
         self.logs.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        if file_path.suffix == ".ipynb" and hygiene.is_own(file_path, parent.config):
+            return hygiene.HygieneFile.from_parent(parent, path=file_path)
+        return None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find out once whether the full data set is here, if a cell loads it."""
@@ -65,10 +77,19 @@ class CellChecks:
         checks = self
 
         def collect_cells(self: IPyNbFile) -> Iterator[IPyNbCell]:
-            for item in collect(self):
+            with warnings.catch_warnings():  # of what nbformat mends on the fly: hygiene reports it
+                warnings.simplefilter("ignore", DuplicateCellId)
+                warnings.simplefilter("ignore", MissingIDFieldWarning)
+                try:
+                    items = list(collect(self))
+                except UNREADABLE as error:
+                    why = str(error).partition("\n")[0][:200]
+                    raise self.CollectError(f"{self.path.name} can't be read as a notebook: {why}") from None
+            upgraded = "orig_nbformat" in self.nb.metadata  # then its ids are new ones
+            for item in items:
                 yield IPyNbCell.from_parent(
                     self,
-                    name=item.cell.get("id") or item.name,
+                    name=item.name if upgraded else item.cell.get("id") or item.name,
                     cell_num=item.cell_num,
                     cell=item.cell,
                     options=item.options,
