@@ -53,5 +53,6 @@ class History:
         right.set(ylabel="accuracy", ylim=(0, 1))
         ax.get_legend().remove()
         lines = [*ax.get_lines(), *right.get_lines()]
-        right.legend(handles=lines, loc="center right")
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
+        right.legend(handles=lines, fontsize=7, frameon=False, **above)
         return ax

@@ -171,6 +171,7 @@ def show_curves(
         ax.plot(range(1, len(values) + 1), values, style, marker=marker, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.grid(alpha=0.3)
+    ax.xaxis.get_major_locator().set_params(integer=True)  # no half epochs
     if curves:
         ax.legend()
     return ax
