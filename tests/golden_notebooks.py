@@ -106,7 +106,7 @@ GOOD = [
 ]  # fmt: skip
 
 BAD = [
-    Golden("bad_integer", [code("a", "61706", value("61707"))], "a", "stored | 61707"),
+    Golden("bad_integer", [code("a", "61706", value("61707"))], "a", "61707  | 61706"),
     Golden("bad_number", [code("a", "0.5", value("0.6"))], "a", "0.6 became 0.5"),
     Golden("bad_output_deleted", [code("a", "1 + 1")], "a", "(no output)"),
     Golden("bad_output_doubled", [code("a", "print(1)", printed("1\n"), value("1"))], "a", "order"),

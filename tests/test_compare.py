@@ -83,8 +83,10 @@ def test_the_difference_names_the_line_the_number_and_both_sides():
     difference = text_difference("a\nb 0.5", "a\nb 0.7", TOLERANCE)
     assert str(difference).splitlines() == [
         "line 2: 0.5 became 0.7 (rtol 1e-05, atol 1e-08)",
-        "  stored | b 0.5",
-        "     new | b 0.7",
+        "",
+        "       stored | new",
+        "     1 a      | a",
+        ">    2 b 0.5  | b 0.7",
     ]
 
 

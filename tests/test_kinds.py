@@ -30,6 +30,11 @@ def test_tolerant():
     assert kind(kind="tolerant", rtol=0.01, atol=0).tolerance == Tolerance(rtol=0.01, atol=0)
 
 
+def test_a_limit_of_its_own():
+    assert kind().timeout is None
+    assert kind(timeout=2.5).timeout == 2.5
+
+
 def test_statistical():
     found = kind(BAND, [IGNORE], kind="statistical", why="training", data="full")
     assert (found.name, found.why, found.full_data, found.faults) == (
@@ -50,6 +55,9 @@ def test_statistical():
         ({"kind": "tolerant", "atol": 2}, "d2lmini.atol is 2"),
         ({"rtol": 1e-3}, "isn't tolerant"),
         ({"tolerance": 1e-3}, "unknown keys d2lmini.tolerance"),
+        ({"timeout": 0}, "d2lmini.timeout is 0"),
+        ({"timeout": "60 s"}, "d2lmini.timeout is '60 s'"),
+        ({"timeout": True}, "d2lmini.timeout is True"),
         ({"data": "sample"}, "d2lmini.data is 'sample'"),
         ({"source": BAND, "kind": "statistical", "why": "x"}, "lacks the tag"),
         ({"source": BAND, "kind": "statistical", "tags": [IGNORE]}, "doesn't say why"),

@@ -17,8 +17,8 @@ from nbformat.validator import NotebookValidationError
 from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from notebook_plugin import hygiene, kinds, running
-from notebook_plugin.compare import first_difference
+from notebook_plugin import hygiene, kinds, page, running
+from notebook_plugin.compare import Difference, first_difference
 
 UNREADABLE = (NotJSONError, NotebookValidationError, ValueError, AttributeError, KeyError, TypeError)
 PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
@@ -73,7 +73,7 @@ class CellChecks:
         return report
 
     def _replace_methods(self) -> None:
-        collect, runtest = IPyNbFile.collect, IPyNbCell.runtest
+        collect, setup, runtest = IPyNbFile.collect, IPyNbFile.setup, IPyNbCell.runtest
         checks = self
 
         def collect_cells(self: IPyNbFile) -> Iterator[IPyNbCell]:
@@ -95,6 +95,12 @@ class CellChecks:
                     options=item.options,
                 )
 
+        def set_up(self: IPyNbFile) -> None:
+            try:
+                setup(self)
+            except running.KernelFailure as error:
+                pytest.fail(f"{self.path.name}: {error}", pytrace=False)
+
         def run(self: IPyNbCell) -> None:
             if not self.cell.source.strip():
                 return
@@ -104,10 +110,16 @@ class CellChecks:
                 self.raise_cell_error("; ".join(self.kind.faults))
             if self.cell.execution_count is None:
                 self.raise_cell_error("it was never run, so it has no output to compare")
+            default = self.config.option.nbval_cell_timeout
+            self.config.option.nbval_cell_timeout = self.kind.timeout or default
             try:
                 runtest(self)
-            except running.DeadKernel as error:
+            except running.KernelFailure as error:
+                if self.parent.kernel.is_alive():
+                    self.parent.kernel.stop()
                 self.raise_cell_error(str(error))
+            finally:
+                self.config.option.nbval_cell_timeout = default
             raised = any(output.output_type == "error" for output in self.test_outputs)
             if self.options["check_exception"] and not raised:
                 self.raise_cell_error("it is tagged raises-exception, but raises none")
@@ -117,7 +129,8 @@ class CellChecks:
                 verdict(self).update(kind="not compared", why="only the sample of the data is here")
                 return True
             difference = first_difference(stored, new, self.kind.tolerance)
-            self.comparison_traceback = [str(difference)]
+            if difference:
+                self.comparison_traceback = [str(difference), *keep_pictures(self, difference)]
             return difference is None
 
         def repr_failure(self: IPyNbCell, excinfo: pytest.ExceptionInfo) -> str:
@@ -128,6 +141,7 @@ class CellChecks:
             return f"{place(self)}: {error}\n\n{source}\n\n{error.inner_traceback or ''}".rstrip()
 
         self.patch.setattr(IPyNbFile, "collect", collect_cells)
+        self.patch.setattr(IPyNbFile, "setup", set_up)
         self.patch.setattr(IPyNbCell, "runtest", run)
         self.patch.setattr(IPyNbCell, "compare_outputs", compare)
         self.patch.setattr(IPyNbCell, "repr_failure", repr_failure)
@@ -140,7 +154,7 @@ def place(item: IPyNbCell) -> str:
     return f"{item.path.name}, cell {item.name}"
 
 
-def verdict(item: IPyNbCell) -> dict[str, str]:
+def verdict(item: IPyNbCell) -> dict[str, Any]:
     """The record that a cell's report carries to the summary; made at the first call."""
     for name, value in item.user_properties:
         if name == PROPERTY:
@@ -148,3 +162,14 @@ def verdict(item: IPyNbCell) -> dict[str, str]:
     record = {"place": place(item), "kind": "exact", "why": "", "outcome": "passed"}
     item.user_properties.append((PROPERTY, record))
     return record
+
+
+def keep_pictures(item: IPyNbCell, difference: Difference) -> list[str]:
+    """Write out the pictures of a difference; the lines that say where they are."""
+    build = page.folder(item.path, item.config)
+    try:
+        paths = page.save_pictures(build, item.path.stem, item.name, difference.pictures)
+    except OSError as error:
+        return [f"\nits pictures can't be written: {error}"]
+    verdict(item)["pictures"] = paths
+    return ["", *(f"{Path(path).stem.rpartition('-')[2]:>12}: {path}" for path in paths)] if paths else []

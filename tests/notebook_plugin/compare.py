@@ -8,12 +8,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from notebook_plugin.columns import side_by_side
 
 # A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
@@ -44,17 +46,18 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing that differs: where, and both sides as a reader would see them."""
+    """The first thing that differs: what, both texts and the line in them, or pictures (base64) by name."""
 
     what: str
     stored: str = ""
     new: str = ""
+    line: int = 1
+    pictures: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [self.what]
-        for name, text in (("stored", self.stored), ("new", self.new)):
-            lines += [f"  {name:>6} | {line}" for line in text.splitlines()]
-        return "\n".join(lines)
+        if not self.stored and not self.new:
+            return self.what
+        return f"{self.what}\n\n{side_by_side(self.stored, self.new, self.line)}"
 
 
 def last_place(number: str) -> float:
@@ -72,15 +75,18 @@ def first_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Toler
     """Compare two lists of outputs, each with its streams merged."""
     before, after = list(parts(stored)), list(parts(new))
     if [name for name, _ in before] != [name for name, _ in after]:
-        return Difference("the kinds or the order of the outputs differ", names(before), names(after))
+        return Difference(
+            "the kinds or the order of the outputs differ",
+            *(names(before), names(after)),
+            pictures=pictures("stored", before) | pictures("new", after),
+        )
     for (name, a), (_, b) in zip(before, after, strict=True):
         if name.endswith(PICTURES):
             difference = picture_difference(a, b, tolerance)
         else:
             difference = text_difference(a, b, tolerance)
         if difference:
-            where = f"{name}: {difference.what}"
-            return Difference(where, difference.stored, difference.new)
+            return replace(difference, what=f"{name}: {difference.what}")
     return None
 
 
@@ -101,7 +107,13 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def names(found: list[tuple[str, str]]) -> str:
-    return ", ".join(name for name, _ in found) or "(no output)"
+    return "\n".join(name for name, _ in found) or "(no output)"
+
+
+def pictures(side: str, found: list[tuple[str, str]]) -> dict[str, str]:
+    """The pictures of one side, for a report: {stored1: base64, ...}."""
+    data = [content for name, content in found if name.endswith(PICTURES)]
+    return {f"{side}{number}": png(pixels(picture)) for number, picture in enumerate(data, start=1)}
 
 
 def text_difference(stored: str, new: str, tolerance: Tolerance) -> Difference | None:
@@ -112,9 +124,9 @@ def text_difference(stored: str, new: str, tolerance: Tolerance) -> Difference |
     for number, (a, b) in enumerate(pairs, start=1):
         if a is None or b is None:
             side = "new" if a is None else "stored"
-            return Difference(f"line {number} is in the {side} text only", a or "", b or "")
+            return Difference(f"line {number} is in the {side} text only", stored, new, number)
         if why := line_difference(a, b, tolerance):
-            return Difference(f"line {number}: {why}", a, b)
+            return Difference(f"line {number}: {why}", stored, new, number)
     return None
 
 
@@ -140,7 +152,7 @@ def picture_difference(stored: str, new: str, tolerance: Tolerance) -> Differenc
     a, b = pixels(stored), pixels(new)
     if a.shape != b.shape:
         sizes = (f"{x.shape[1]}x{x.shape[0]} pixels" for x in (a, b))
-        return Difference("the picture's size differs", *sizes)
+        return Difference("the picture's size differs", *sizes, pictures=three_pictures(a, b))
     rms = root_mean_square(a, b)
     if rms <= tolerance.rms:
         return None
@@ -148,7 +160,8 @@ def picture_difference(stored: str, new: str, tolerance: Tolerance) -> Differenc
     box = f"rows {rows.min()}-{rows.max()}, columns {columns.min()}-{columns.max()}"
     return Difference(
         f"the picture differs: {rms:.1f} grey levels root mean square "
-        f"(at most {tolerance.rms:g}), in {box} of {a.shape[0]}x{a.shape[1]}"
+        f"(at most {tolerance.rms:g}), in {box} of {a.shape[0]}x{a.shape[1]}",
+        pictures=three_pictures(a, b),
     )
 
 
@@ -162,3 +175,26 @@ def pixels(picture: str) -> np.ndarray:
 
 def root_mean_square(a: np.ndarray, b: np.ndarray) -> float:
     return math.sqrt(np.mean((a - b) ** 2))
+
+
+def three_pictures(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
+    return {"stored": png(a), "new": png(b), "difference": png(255 - difference_image(a, b))}
+
+
+def difference_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """|a - b|, the smaller picture filled up with white, the largest difference made 255."""
+    height, width = (max(x.shape[axis] for x in (a, b)) for axis in (0, 1))
+    whole = []
+    for x in (a, b):
+        canvas = np.full((height, width, 3), 255.0)
+        canvas[: x.shape[0], : x.shape[1]] = x
+        whole.append(canvas)
+    difference = np.abs(whole[0] - whole[1]).max(axis=2)
+    return difference * (255 / max(difference.max(), 1.0))
+
+
+def png(levels: np.ndarray) -> str:
+    """Grey levels (height, width) or colours (height, width, 3) as a picture in base64."""
+    file = io.BytesIO()
+    Image.fromarray(levels.astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")

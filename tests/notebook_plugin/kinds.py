@@ -6,7 +6,8 @@
                   and the tag nbval-ignore-output                  a band for what it computes
 
 With {"d2lmini": {"data": "full"}} the output is that of the full data set: on the sample that
-ships with d2lmini the cell runs, but there is nothing to compare it with.
+ships with d2lmini the cell runs, but there is nothing to compare it with. {"d2lmini": {"timeout": 60}}
+is the cell's own limit, in seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from notebook_plugin.compare import Tolerance
 
 NAMES = ("exact", "tolerant", "statistical")
-KEYS = ("kind", "rtol", "atol", "why", "data", "bands")
+KEYS = ("kind", "rtol", "atol", "why", "data", "bands", "timeout")
 TOLERANT = Tolerance(rtol=1e-4, atol=1e-6)
 
 
@@ -33,6 +34,7 @@ class Kind:
     tolerance: Tolerance = field(default_factory=Tolerance)
     why: str = ""
     full_data: bool = False
+    timeout: float | None = None  # seconds
     faults: list[str] = field(default_factory=list)
 
 
@@ -47,6 +49,9 @@ def of(cell: Mapping[str, Any], options: Mapping[str, bool]) -> Kind:
         kind.faults.append(f"its d2lmini.kind is {kind.name!r}; it must be one of {NAMES}")
     if marks.get("data", "full") != "full":
         kind.faults.append(f'its d2lmini.data is {marks["data"]!r}; only "full" is known')
+    kind.timeout = marks.get("timeout")
+    if "timeout" in marks and not (_is_number(kind.timeout) and kind.timeout > 0):
+        kind.faults.append(f"its d2lmini.timeout is {kind.timeout!r}; it must be a number of seconds")
     kind.faults += _tolerance(kind, marks)
     kind.faults += _comparison(kind, cell["source"], options)
     return kind
@@ -57,10 +62,14 @@ def _tolerance(kind: Kind, marks: Mapping[str, Any]) -> list[str]:
     if kind.name != "tolerant":
         return [f"it has d2lmini.{key}, but isn't tolerant" for key in given]
     for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        if not (_is_number(value) and 0 <= value < 1):
             return [f"its d2lmini.{key} is {value!r}; it must be a number from 0 to 1"]
     kind.tolerance = Tolerance(rtol=given.get("rtol", TOLERANT.rtol), atol=given.get("atol", TOLERANT.atol))
     return []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _comparison(kind: Kind, source: str, options: Mapping[str, bool]) -> list[str]:

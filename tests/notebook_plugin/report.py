@@ -1,11 +1,13 @@
-"""The end of a run: how many cells of each kind, and which were not compared, and why."""
+"""The end of a run: how many cells of each kind, which were not compared and why, a page of failures."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from notebook_plugin import page
 from notebook_plugin.cells import PROPERTY
 
 KINDS = ("exact", "tolerant", "statistical", "not compared")
@@ -35,3 +37,39 @@ class Counts:
         counts = [f"{passed[kind]} {kind}" for kind in KINDS]
         counts += [f"{count} {outcome}" for outcome, count in sorted(others.items())]
         write(f"{len(self.cells)} cells: {', '.join(counts)}")
+
+
+class FailurePage:
+    """Collects every failure of a notebook, and writes the page when the run ends."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.failures: dict[Path, list[page.Failure]] = {}  # by the folder of their page
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._keep(report, [])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        records = (value for name, value in report.user_properties if name == PROPERTY)
+        self._keep(report, next(records, {}).get("pictures", []))
+
+    def _keep(self, report: pytest.CollectReport | pytest.TestReport, pictures: list[str]) -> None:
+        file, _, cell = report.nodeid.partition("::")
+        if not file.endswith(".ipynb"):
+            return
+        path = self.config.rootpath / file
+        failures = self.failures.setdefault(page.folder(path, self.config), [])
+        if report.failed:
+            place = f"{path.name}, {cell}".rstrip(", ")
+            failures.append(page.Failure(place, report.longreprtext, pictures))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for build, failures in self.failures.items():
+            try:
+                if failures:
+                    path = page.write(build, failures)
+                    terminalreporter.write_line(f"failures, with their pictures: {path}")
+                else:
+                    (build / page.NAME).unlink(missing_ok=True)  # of an earlier run
+            except OSError as error:
+                terminalreporter.write_line(f"the page of failures can't be written: {error}")
