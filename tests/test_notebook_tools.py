@@ -1,13 +1,9 @@
 """The pytest plugin's verdicts on golden notebooks; the tools that run and update chapters."""
 
 import json
-import os
 import shutil
-import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import chapters
 import form
@@ -19,77 +15,70 @@ import pytest
 import run_chapters
 import update_outputs
 from data_status import DataStatus
-from golden_notebooks import BAD, GOOD, Golden, code, picture, printed, raised, value
-
-ROOT = Path(__file__).resolve().parent.parent
-CELL_LIMIT = 4  # seconds, for the endless loop
-
+from golden_notebooks import BAD, GOOD, OWN, Golden, code, picture, printed, raised, value
+from golden_verdicts import verify
+from notebook_plugin import page
 
 # --- the plugin ---------------------------------------------------------------------------------
 
 
-def verify(folder: Path, goldens: list[Golden]) -> tuple[dict, str]:
-    """Run pytest on notebooks: {(notebook, cell): (outcome, message)}, and the printed end."""
-    folder.mkdir()
-    for golden in goldens:
-        golden.write(folder)
-    report = folder / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--nbval", folder]
-    command += [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}"]
-    command += ["-p", "no:cacheprovider", "--assert=plain"]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"D2LMINI_DATA": "sample", "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert report.exists(), done.stdout + done.stderr
-    verdicts = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        outcome = next((child for child in case if child.tag != "properties"), None)
-        said = "" if outcome is None else f"{outcome.get('message')}\n{outcome.text}"
-        notebook = case.get("classname").removesuffix(".ipynb").rpartition(".")[2]
-        verdicts[notebook, case.get("name")] = (outcome is None or outcome.tag, said)
-    return verdicts, done.stdout
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("golden")
 
 
 @pytest.fixture(scope="module")
-def verified(tmp_path_factory):
+def verified(folder):
     """All golden notebooks, in two processes at a time."""
-    folder, goldens = tmp_path_factory.mktemp("golden"), GOOD + BAD
+    goldens = GOOD + BAD
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(verify, (folder / "a", folder / "b"), (goldens[::2], goldens[1::2])))
     verdicts = {key: verdict for found, _ in runs for key, verdict in found.items()}
     return verdicts, "".join(text for _, text in runs)
 
 
-def cells(golden: Golden) -> list[str]:
-    return [cell.id for cell in golden.cells if cell.cell_type == "code"]
-
-
 @pytest.mark.parametrize("golden", GOOD, ids=lambda golden: golden.name)
 def test_good_notebooks_pass(verified, golden):
-    for cell in cells(golden):
-        assert verified[0][golden.name, cell] == (True, "")
+    for item in golden.items():
+        assert verified[0][golden.name, item].outcome == "passed", verified[0][golden.name, item].said
 
 
 @pytest.mark.parametrize("golden", BAD, ids=lambda golden: golden.name)
 def test_bad_notebooks_fail_at_their_cell_and_run_no_later_one(verified, golden):
-    failed = False
-    for cell in cells(golden):
-        outcome, said = verified[0][golden.name, cell]
-        if cell == golden.fails_at:
-            failed = True
-            assert outcome == "failure", said
-            assert golden.says in said
-            assert f"{golden.name}.ipynb, cell {cell}" in said
-        elif failed:
-            assert outcome == "skipped"
-            assert f"not run: {golden.fails_at} failed" in said
-        else:
-            assert outcome is True
+    items = golden.items()
+    at = items.index(golden.fails_at) if golden.fails_at else 0
+    key = (golden.name, golden.fails_at or f"{golden.name}.ipynb")
+    verdict = verified[0].get(key) or next(v for (name, _), v in verified[0].items() if name == golden.name)
+    assert verdict.outcome in ("failure", "error"), verdict.said
+    assert golden.says in verdict.said
+    assert f"{golden.name}.ipynb" in verdict.said
+    if golden.fails_at in ("", "hygiene"):
+        return
+    for item in items[:at]:
+        assert verified[0][golden.name, item].outcome == "passed"
+    for item in items[at + 1 :]:
+        outcome, said, _ = verified[0][golden.name, item]
+        assert outcome == "skipped"
+        assert f"not run: {golden.fails_at} failed" in said
+
+
+@pytest.mark.parametrize("golden", BAD, ids=lambda golden: golden.name)
+def test_a_failure_takes_no_longer_than_it_must(verified, golden):
+    seconds = sum(verdict.seconds for (name, _), verdict in verified[0].items() if name == golden.name)
+    assert seconds < 15
+
+
+def test_the_page_shows_every_failure_with_its_pictures(verified, folder):
+    pages = {}
+    for place in (".", OWN):
+        files = [folder / run / place / "build" / page.NAME for run in ("a", "b")]
+        pages[place] = "".join(file.read_text(encoding="utf-8") for file in files)
+    for golden in BAD:
+        assert f"<h2>{golden.name}.ipynb" in pages[OWN if golden.own else "."]
+    differing = sum("the picture" in golden.says or "rows" in golden.says for golden in BAD)
+    for name in ("stored", "new", "difference"):
+        assert pages["."].count(f'alt="{name}"') == differing
+    assert "\x1b" not in pages["."]
 
 
 def test_the_run_ends_with_a_count_of_each_kind_and_the_reasons(verified):
@@ -100,7 +89,8 @@ def test_the_run_ends_with_a_count_of_each_kind_and_the_reasons(verified):
     for kind in ("tolerant", "statistical", "not compared"):
         wanted = sum(golden.compared == kind for golden in GOOD)
         assert sum(int(count[kind]) for count in counts) == wanted, kind
-    assert sum(int(count["failed"]) for count in counts) == len(BAD)
+    cells = [golden for golden in BAD if golden.fails_at not in ("", "hygiene")]
+    assert sum(int(count["failed"]) for count in counts) == len(cells)
     assert "good_statistical.ipynb, cell band: training differs from machine" in verified[1]
     assert "good_on_the_sample.ipynb, cell size: only the sample of the data" in verified[1]
 

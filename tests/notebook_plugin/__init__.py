@@ -23,4 +23,4 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.nbval:
         config.pluginmanager.register(cells.CellChecks(), "notebook-cells")
         config.pluginmanager.register(report.Counts(), "notebook-counts")
-        config.pluginmanager.register(report.FailurePage(config), "notebook-failure-page")
+        config.pluginmanager.register(report.FailurePage(), "notebook-failure-page")

@@ -12,15 +12,15 @@ import data_status
 import nbval.plugin
 import outputs
 import pytest
+from nbformat import ValidationError
 from nbformat.reader import NotJSONError
-from nbformat.validator import NotebookValidationError
 from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from notebook_plugin import hygiene, kinds, page, running
 from notebook_plugin.compare import Difference, first_difference
 
-UNREADABLE = (NotJSONError, NotebookValidationError, ValueError, AttributeError, KeyError, TypeError)
+UNREADABLE = (NotJSONError, ValidationError, ValueError, AttributeError, KeyError, TypeError)
 PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
 
 
@@ -66,10 +66,17 @@ class CellChecks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
         report = yield
+        page.mark(report, item)
         if isinstance(item, IPyNbCell) and report.failed and report.when != "teardown":
             verdict(item)["outcome"] = "failed"
             if not hasattr(item.parent, "failed_cell"):
                 item.parent.failed_cell = item.name
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        report = yield
+        page.mark(report, collector)
         return report
 
     def _replace_methods(self) -> None:
@@ -99,7 +106,7 @@ class CellChecks:
             try:
                 setup(self)
             except running.KernelFailure as error:
-                pytest.fail(f"{self.path.name}: {error}", pytrace=False)
+                raise pytest.fail.Exception(f"{self.path.name}: {error}", pytrace=False) from None
 
         def run(self: IPyNbCell) -> None:
             if not self.cell.source.strip():

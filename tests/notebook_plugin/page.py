@@ -42,6 +42,13 @@ def folder(path: Path, config: pytest.Config) -> Path:
     return (root if inside else config.invocation_params.dir) / "build"
 
 
+def mark(report: pytest.CollectReport | pytest.TestReport, node: pytest.Item | pytest.Collector) -> None:
+    """Note in a notebook's report where its page goes; a report tells no path on its own."""
+    path = getattr(node, "path", None)
+    if path and path.suffix == ".ipynb":
+        report.page_folder = str(folder(path, node.config))
+
+
 def save_pictures(build: Path, notebook: str, cell: str, pictures: dict[str, str]) -> list[str]:
     """Write a failure's pictures, {label: base64}; the paths of the files."""
     paths = []

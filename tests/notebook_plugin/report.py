@@ -42,8 +42,7 @@ class Counts:
 class FailurePage:
     """Collects every failure of a notebook, and writes the page when the run ends."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
+    def __init__(self) -> None:
         self.failures: dict[Path, list[page.Failure]] = {}  # by the folder of their page
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -54,13 +53,13 @@ class FailurePage:
         self._keep(report, next(records, {}).get("pictures", []))
 
     def _keep(self, report: pytest.CollectReport | pytest.TestReport, pictures: list[str]) -> None:
-        file, _, cell = report.nodeid.partition("::")
-        if not file.endswith(".ipynb"):
+        build = getattr(report, "page_folder", None)
+        if build is None:
             return
-        path = self.config.rootpath / file
-        failures = self.failures.setdefault(page.folder(path, self.config), [])
+        failures = self.failures.setdefault(Path(build), [])
         if report.failed:
-            place = f"{path.name}, {cell}".rstrip(", ")
+            file, _, item = report.nodeid.partition("::")
+            place = f"{Path(file).name}, {item}".rstrip(", ")
             failures.append(page.Failure(place, report.longreprtext, pictures))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

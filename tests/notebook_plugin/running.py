@@ -23,7 +23,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
 
 POLL_SECONDS = 0.5
-STILL_SECONDS = 10  # a kernel that starts, but does nothing for so long, never will
+STILL_SECONDS = 6  # a kernel that does nothing for so long while it starts, never will
 STOP_SECONDS = 5  # that a cell has to stop in, when it is interrupted at its limit
 MOST_OUTPUT = 5_000_000  # characters of one cell
 OVERHEAD = 200  # characters that every message counts for, even an empty one
@@ -124,7 +124,7 @@ def wait_until_ready(client: Any, pid: int, timeout: float) -> None:
 
     A busy machine may start a kernel slowly, so a short limit alone would raise false alarms.
     """
-    end, worked = time.monotonic() + timeout, -1.0
+    end, worked = time.monotonic() + timeout, 0.0
     while True:
         try:
             return client.wait_for_ready(timeout=min(STILL_SECONDS, timeout))

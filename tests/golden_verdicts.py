@@ -1,0 +1,99 @@
+"""What pytest says of the golden notebooks, with this repository's plugin and with plain nbval.
+
+python tests/golden_verdicts.py     prints both as a table, for tests/README.md (three minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from golden_notebooks import BAD, GOOD, OWN, SLEEPER, Golden
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_LIMIT = 4  # seconds, for the endless loops
+
+
+class Verdict(NamedTuple):
+    """What a run of pytest said of one item."""
+
+    outcome: str  # "passed", "failure", "error" or "skipped"
+    said: str
+    seconds: float
+
+
+def verify(folder: Path, goldens: Iterable[Golden], plain: bool = False) -> tuple[dict, str]:
+    """Run pytest on notebooks: {(notebook, item): Verdict}, and what it printed.
+
+    `plain` is nbval alone; else it is this repository's plugin.
+    """
+    (folder / OWN).mkdir(parents=True)
+    for golden in goldens:
+        golden.write(folder)
+    spec = folder / "jupyter" / "kernels" / SLEEPER
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-c", "import time; time.sleep(99)", "{connection_file}"]
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": SLEEPER, "language": "python"})
+    )
+    report = folder / "report.xml"
+    command = [sys.executable, "-m", "pytest", "--nbval", folder, f"--rootdir={folder / OWN}"]
+    command += [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}", "-p", "no:cacheprovider"]
+    if plain:
+        command += ["-c", os.devnull, "--nbval-kernel-startup-timeout=20"]
+    else:
+        command += ["-c", ROOT / "pyproject.toml", "-p", "shared_kernel", "--assert=plain"]
+    variables = {"D2LMINI_DATA": "sample", "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | variables | {"JUPYTER_PATH": str(folder / "jupyter")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert report.exists(), done.stdout + done.stderr
+    verdicts = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        child = next((child for child in case if child.tag not in ("properties", "system-out")), None)
+        said = "" if child is None else f"{child.get('message')}\n{child.text}"
+        place = case.get("classname") or case.get("name")
+        notebook = place.removesuffix(".ipynb").rpartition(".")[2].rpartition("/")[2]
+        verdicts[notebook, case.get("name")] = Verdict(
+            "passed" if child is None else child.tag, said, float(case.get("time"))
+        )
+    return verdicts, done.stdout
+
+
+def table(goldens: list[Golden]) -> str:
+    """Both verdicts on each golden notebook, in Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours, _ = verify(Path(folder) / "ours", goldens)
+        plain, _ = verify(Path(folder) / "plain", goldens, plain=True)
+    lines = ["| notebook | must | this plugin | plain nbval |", "|---|---|---|---|"]
+    for golden in goldens:
+        must = "pass" if golden in GOOD else f"fail at {golden.fails_at or 'its file'}"
+        both = (summary({item: v for (name, item), v in found.items() if name == golden.name})
+                for found in (ours, plain))  # fmt: skip
+        lines.append(f"| {golden.name} | {must} | {' | '.join(both)} |")
+    return "\n".join(lines)
+
+
+def summary(verdicts: dict[str, Verdict]) -> str:
+    failed = [item for item, v in verdicts.items() if v.outcome in ("failure", "error")]
+    expected = sum(v.outcome == "skipped" and "not run" not in v.said for v in verdicts.values())
+    seconds = sum(v.seconds for v in verdicts.values())
+    said = f"fails at {failed[0]}" if failed else "passes"
+    said += f", {expected} later expected to fail" if expected else ""
+    return said + (f", after {seconds:.0f} s" if seconds > 3 else "")
+
+
+if __name__ == "__main__":
+    print(table(GOOD + BAD))
