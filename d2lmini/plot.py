@@ -118,21 +118,24 @@ def show_signed_grid(
     titles: Sequence[str] | None = None,
     columns: int = 6,
     scale: float = 1.3,
+    image: Tensor | None = None,
 ) -> Figure:
-    """Draw several kernels or feature maps (N, H, W) side by side, each symmetric about its own zero."""
-    rows = -(-len(maps) // columns)
-    columns = min(columns, len(maps))
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * scale, rows * scale * 1.15),
-        squeeze=False,
-        layout="constrained",
-    )
+    """Draw several kernels or feature maps (N, H, W) side by side, each symmetric about its own zero.
+
+    An `image` (H, W) is drawn first, in grey, to compare its feature maps with.
+    """
+    images = [] if image is None else [image]
+    panels = [*images, *maps]
+    names = ["input"] * len(images) + list(titles or [""] * len(maps))
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    size = (columns * scale, rows * scale * 1.15)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for i, ax in enumerate(axes.flat):
         ax.axis("off")
-        if i < len(maps):
-            show_signed(maps[i], title=titles[i] if titles is not None else "", ax=ax)
+        if i < len(panels):
+            draw = show_image if i < len(images) else show_signed
+            draw(panels[i], title=names[i], ax=ax)
             ax.title.set_fontsize(8)
     return figure
 
