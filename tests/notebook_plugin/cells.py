@@ -103,6 +103,7 @@ class CellChecks:
                 )
 
         def set_up(self: IPyNbFile) -> None:
+            page.forget_pictures(page.folder(self.path, self.config), self.path.stem)
             try:
                 setup(self)
             except running.KernelFailure as error:

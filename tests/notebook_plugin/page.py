@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -43,10 +44,16 @@ def folder(path: Path, config: pytest.Config) -> Path:
 
 
 def mark(report: pytest.CollectReport | pytest.TestReport, node: pytest.Item | pytest.Collector) -> None:
-    """Note in a notebook's report where its page goes; a report tells no path on its own."""
+    """Note in a notebook's report its place and its page's; a report tells no path on its own."""
     path = getattr(node, "path", None)
     if path and path.suffix == ".ipynb":
-        report.page_folder = str(folder(path, node.config))
+        place = f"{path.name}, {node.name}" if isinstance(node, pytest.Item) else path.name
+        report.notebook = {"folder": str(folder(path, node.config)), "place": place}
+
+
+def forget_pictures(build: Path, notebook: str) -> None:
+    """Delete the pictures of a notebook's earlier run."""
+    shutil.rmtree(build / PICTURES / notebook, ignore_errors=True)
 
 
 def save_pictures(build: Path, notebook: str, cell: str, pictures: dict[str, str]) -> list[str]:

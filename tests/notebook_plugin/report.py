@@ -17,12 +17,12 @@ class Counts:
     """Collects every cell's verdict from its report."""
 
     def __init__(self) -> None:
-        self.cells: dict[str, dict[str, str]] = {}  # by node id
+        self.cells: dict[str, dict[str, str]] = {}  # by node id and place
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, verdict in report.user_properties:
             if name == PROPERTY:
-                self.cells[report.nodeid] = verdict
+                self.cells[f"{report.nodeid} {verdict['place']}"] = verdict
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.cells:
@@ -53,14 +53,12 @@ class FailurePage:
         self._keep(report, next(records, {}).get("pictures", []))
 
     def _keep(self, report: pytest.CollectReport | pytest.TestReport, pictures: list[str]) -> None:
-        build = getattr(report, "page_folder", None)
-        if build is None:
+        notebook = getattr(report, "notebook", None)
+        if notebook is None:
             return
-        failures = self.failures.setdefault(Path(build), [])
+        failures = self.failures.setdefault(Path(notebook["folder"]), [])
         if report.failed:
-            file, _, item = report.nodeid.partition("::")
-            place = f"{Path(file).name}, {item}".rstrip(", ")
-            failures.append(page.Failure(place, report.longreprtext, pictures))
+            failures.append(page.Failure(notebook["place"], report.longreprtext, pictures))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for build, failures in self.failures.items():
