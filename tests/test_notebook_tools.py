@@ -220,8 +220,9 @@ def test_update_writes_clean_outputs_and_is_a_fixed_point(tmp_path):
         (code("bad", "1 / 0"), "cell bad: ZeroDivisionError"),
         (code("bad", "1", tags=["raises-exception"]), "cell bad: .*raises none"),
         (code("bad", "object()"), "cell bad: .*address"),
+        (code("bad", "while True:\n    pass", timeout=1), "cell bad: it runs longer than 1 s"),
     ],
-    ids=["error", "no error", "address"],
+    ids=["error", "no error", "address", "endless"],
 )
 def test_update_leaves_the_file_alone_unless_every_cell_passed(tmp_path, cell, says):
     path = tmp_path / "01_bad.ipynb"

@@ -14,7 +14,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ import ipykernel.kernelspec
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 from traitlets import default
 
 PYTHON_KERNELS = ("python3", "python")
@@ -108,6 +109,14 @@ class ChapterClient(NotebookClient):
 
     kernel_manager_class = OwnKernel
     log_file: IO[bytes]
+
+    @default("timeout_func")
+    def _limits(self) -> Callable[[NotebookNode], float]:
+        return self.limit
+
+    def limit(self, cell: NotebookNode) -> float:
+        """The seconds that a cell may take: its own limit, or that of all."""
+        return cell.metadata.get("d2lmini", {}).get("timeout", self.timeout)
 
     @contextlib.contextmanager
     def kernel(self, cwd: str | os.PathLike[str], **extra: str) -> Iterator[None]:

@@ -61,7 +61,7 @@ def run_cell(client: ChapterClient, cell: NotebookNode, index: int) -> str:
     except CellExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     except CellTimeoutError:
-        return f"it runs longer than {client.timeout} s"
+        return f"it runs longer than {client.limit(cell):g} s"
     except DeadKernelError:
         return client.death()
     finally:

@@ -65,7 +65,7 @@ def run_cell(client: ChapterClient, cell: NotebookNode, index: int, count: int) 
     except CellExecutionError as error:
         raise Refused(f"cell {cell.id}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
-        raise Refused(f"cell {cell.id}: it runs longer than {client.timeout} s") from None
+        raise Refused(f"cell {cell.id}: it runs longer than {client.limit(cell):g} s") from None
     except DeadKernelError:
         raise Refused(f"cell {cell.id}: {client.death()}") from None
     cell.execution_count = count
