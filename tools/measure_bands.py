@@ -26,6 +26,7 @@ from typing import Any
 
 import nbformat
 from chapters import select
+from update_outputs import write_atomically
 
 BANDS = Path(__file__).resolve().parent.parent / "tests" / "bands.json"
 
@@ -110,9 +111,7 @@ def store(chapter: str, data: str, seed: int, threads: int, values: dict[str, fl
         runs.append({"seed": seed, "threads": threads, "value": round(value, 4)})
         bands["bands"][key] = summary(runs)
     bands["bands"] = dict(sorted(bands["bands"].items()))
-    part = BANDS.with_suffix(".part")
-    part.write_text(json.dumps(bands, indent=1) + "\n", encoding="utf-8")
-    part.replace(BANDS)
+    write_atomically(BANDS, (json.dumps(bands, indent=1) + "\n").encode("utf-8"))
 
 
 def main() -> None:

@@ -78,14 +78,15 @@ def run_cell(client: ChapterClient, cell: NotebookNode, index: int, count: int) 
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content, wholly or not at all."""
+    """Write a file, or replace it by new content, wholly or not at all."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, path.stat().st_mode & 0o777)
+        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
