@@ -105,6 +105,7 @@ from IPython.display import Image, display
 display(Image(b64decode("{png(100)}")))
 """.strip()
 
+BIG = SHOW.replace(png(100), png(100, (600, 400)))
 IGNORE = "nbval-ignore-output"
 LATER = code("later", "1", value("1"))
 CIRCLE = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
@@ -126,8 +127,9 @@ GOOD = [
         code("float", "0.5", value("0.5004"), kind="tolerant", rtol=1e-3),
     ], compared="tolerant"),
     Golden("good_statistical", [
-        code("band", "accuracy = 0.8\nassert 0.7 < accuracy < 0.9\naccuracy", value("0.85"),
-             tags=[IGNORE], kind="statistical", why="training differs from machine to machine"),
+        code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
+             value("(8, 0.85)"), tags=[IGNORE], kind="statistical",
+             why="training differs from machine to machine"),
     ], compared="statistical"),
     Golden("good_picture", [
         code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101),
@@ -187,6 +189,18 @@ BAD = [
         code("a", "x = 3\nassert 0 < x < 2", tags=[IGNORE], kind="statistical", why="chance"),
         LATER,
     ], "a", "AssertionError"),
+    Golden("bad_band_words", [
+        code("a", "print(f'{0.8:.1f} of its images')\nassert 0 < 1", printed("0.8 of all images\n"),
+             tags=[IGNORE], kind="statistical", why="chance"),
+    ], "a", "the text differs"),
+    Golden("bad_band_far", [
+        code("a", "print(0.8)\nassert 0 < 1", printed("0.5\n"), tags=[IGNORE], kind="statistical",
+             why="chance"),
+    ], "a", "0.5 became 0.8"),
+    Golden("bad_band_output_deleted", [
+        code("a", f"print(0.8)\nassert 0 < 1\n{SHOW}", printed("0.8\n"), tags=[IGNORE], kind="statistical",
+             why="chance"),
+    ], "a", "order"),
     Golden("bad_kernel_killed", [
         code("a", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"), LATER,
     ], "a", "killed by SIGKILL"),
@@ -235,6 +249,8 @@ BAD = [
     Golden("bad_picture_size", [code("a", SHOW, picture(100, (20, 11)))], "a", "the picture's size differs"),
     Golden("bad_picture_patch", [code("a", SHOW, picture(100, box=(2, 2, 5, 5)))],
            "a", "rows 2-4, columns 2-4"),
+    Golden("bad_picture_spot", [code("a", BIG, picture(100, (600, 400), box=(300, 200, 306, 206)))],
+           "a", "rows 200-205, columns 300-305"),
     Golden("bad_pictures_swapped", [
         code("a", f"{SHOW}\n{SHOW.splitlines()[-1].replace(png(100), png(150))}",
              picture(150), picture(100)),

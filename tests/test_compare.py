@@ -6,7 +6,13 @@ import io
 import numpy as np
 import pytest
 from nbformat.v4 import new_output
-from notebook_plugin.compare import Tolerance, first_difference, text_difference
+from notebook_plugin.compare import (
+    Tolerance,
+    first_difference,
+    outline_difference,
+    text_difference,
+    worst_tile,
+)
 from PIL import Image
 
 TOLERANCE = Tolerance()
@@ -138,3 +144,30 @@ PRINTED, DRAWN = stream("1\n"), shown(image_png=png(PICTURE), text_plain="<Figur
 def test_outputs_that_differ(stored, new):
     assert first_difference(stored, new, TOLERANCE) is not None
     assert first_difference(stored, stored, TOLERANCE) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "same"),
+    [
+        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], True),
+        ([PRINTED, DRAWN], [PRINTED, shown(image_png=png(PICTURE.T), text_plain="<Figure>")], True),
+        ([stream("at 0.647\n")], [stream("at 0.447\n")], True),
+        ([stream("at 0.647\n")], [stream("at 0.446\n")], False),
+        ([stream("worst: Shirt\n")], [stream("worst: Coat\n")], False),
+        ([PRINTED, DRAWN], [DRAWN, PRINTED], False),
+        ([PRINTED, DRAWN], [PRINTED], False),
+        ([stream("1\n")], [stream("1.0\n")], False),
+        ([stream("0.9\n")], [stream("nan\n")], False),
+    ],
+)
+def test_what_a_band_leaves_to_compare(stored, new, same):
+    assert (outline_difference(stored, new, Tolerance(rtol=0, atol=0.2)) is None) == same
+
+
+def test_the_worst_tile_is_found_wherever_it_is():
+    a = np.zeros((37, 50, 3))
+    for row, column, size in ((0, 0, 256), (36, 49, 5 * 2), (20, 33, 16 * 16)):
+        b = a.copy()
+        b[row, column] = 30
+        assert worst_tile(a, b) == pytest.approx(30 / size**0.5)
+    assert worst_tile(a, a) == 0

@@ -19,9 +19,11 @@ from notebook_plugin.columns import side_by_side
 
 # A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
+INTEGER = re.compile(rf"(?P<number>{NUMBER.pattern})|\d[\d,]*")
 PICTURES = ("image/png", "image/jpeg")
 IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
 ROUNDED_DECIMALS = 4
+TILE = 16  # pixels
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Tolerance:
 
     rtol: float = 1e-5
     atol: float = 1e-8
-    rms: float = 2.0  # of grey levels, 0 to 255
+    rms: float = 2.0  # of grey levels, 0 to 255, over a whole picture
+    tile_rms: float = 16.0  # the same in any tile of 16x16 pixels, where a changed letter shows
 
     def numbers_agree(self, stored: str, new: str) -> bool:
         a, b = float(stored), float(new)
@@ -88,6 +91,23 @@ def first_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Toler
         if difference:
             return replace(difference, what=f"{name}: {difference.what}")
     return None
+
+
+def outline_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Tolerance) -> Difference | None:
+    """Compare what chance can't change: kinds, order and words of outputs. Integers and pictures may vary."""
+    before, after = list(outline(stored)), list(outline(new))
+    if [name for name, _ in before] != [name for name, _ in after]:
+        return Difference("the kinds or the order of the outputs differ", *(names(before), names(after)))
+    for (name, a), (_, b) in zip(before, after, strict=True):
+        if difference := text_difference(a, b, tolerance):
+            return replace(difference, what=f"{name}: {difference.what}")
+    return None
+
+
+def outline(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """`parts` with # for every integer, and no content of pictures."""
+    for name, content in parts(outputs):
+        yield name, "" if name.endswith(PICTURES) else INTEGER.sub(lambda m: m["number"] or "#", content)
 
 
 def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
@@ -153,14 +173,15 @@ def picture_difference(stored: str, new: str, tolerance: Tolerance) -> Differenc
     if a.shape != b.shape:
         sizes = (f"{x.shape[1]}x{x.shape[0]} pixels" for x in (a, b))
         return Difference("the picture's size differs", *sizes, pictures=three_pictures(a, b))
-    rms = root_mean_square(a, b)
-    if rms <= tolerance.rms:
+    rms, worst = root_mean_square(a, b), worst_tile(a, b)
+    if rms <= tolerance.rms and worst <= tolerance.tile_rms:
         return None
     rows, columns = np.nonzero(np.abs(a - b).max(axis=2) > tolerance.rms)
     box = f"rows {rows.min()}-{rows.max()}, columns {columns.min()}-{columns.max()}"
     return Difference(
-        f"the picture differs: {rms:.1f} grey levels root mean square "
-        f"(at most {tolerance.rms:g}), in {box} of {a.shape[0]}x{a.shape[1]}",
+        f"the picture differs: {rms:.1f} grey levels root mean square (at most {tolerance.rms:g}), "
+        f"{worst:.1f} in its worst tile (at most {tolerance.tile_rms:g}), "
+        f"in {box} of {a.shape[0]}x{a.shape[1]}",
         pictures=three_pictures(a, b),
     )
 
@@ -175,6 +196,17 @@ def pixels(picture: str) -> np.ndarray:
 
 def root_mean_square(a: np.ndarray, b: np.ndarray) -> float:
     return math.sqrt(np.mean((a - b) ** 2))
+
+
+def worst_tile(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest root mean square of any tile of TILE x TILE pixels; tiles at the edge may be smaller."""
+    squares = ((a - b) ** 2).mean(axis=2)  # (height, width)
+    rows, columns = (np.arange(0, n, TILE) for n in squares.shape)
+    sums, areas = (
+        np.add.reduceat(np.add.reduceat(x, rows, axis=0), columns, axis=1)
+        for x in (squares, np.ones_like(squares))
+    )
+    return math.sqrt((sums / areas).max())
 
 
 def three_pictures(a: np.ndarray, b: np.ndarray) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
     exact         (no mark)                                        compared to the letter
     tolerant      {"d2lmini": {"kind": "tolerant", "rtol": ..}}    floats within its tolerance
-    statistical   {"d2lmini": {"kind": "statistical", "why": ..}}  not compared: the cell asserts
-                  and the tag nbval-ignore-output                  a band for what it computes
+    statistical   {"d2lmini": {"kind": "statistical", "why": ..}}  the cell asserts a band; of its output
+                  and the tag nbval-ignore-output                  only words and order are compared, and
+                                                                   numbers with a point within 0.2
 
 With {"d2lmini": {"data": "full"}} the output is that of the full data set: on the sample that
 ships with d2lmini the cell runs, but there is nothing to compare it with. {"d2lmini": {"timeout": 60}}
@@ -24,6 +25,7 @@ from notebook_plugin.compare import Tolerance
 NAMES = ("exact", "tolerant", "statistical")
 KEYS = ("kind", "rtol", "atol", "why", "data", "bands", "timeout")
 TOLERANT = Tolerance(rtol=1e-4, atol=1e-6)
+STATISTICAL = Tolerance(rtol=0.0, atol=0.2)
 
 
 @dataclass
@@ -59,6 +61,8 @@ def of(cell: Mapping[str, Any], options: Mapping[str, bool]) -> Kind:
 
 def _tolerance(kind: Kind, marks: Mapping[str, Any]) -> list[str]:
     given = {key: marks[key] for key in ("rtol", "atol") if key in marks}
+    if kind.name == "statistical":
+        kind.tolerance = STATISTICAL
     if kind.name != "tolerant":
         return [f"it has d2lmini.{key}, but isn't tolerant" for key in given]
     for key, value in given.items():
