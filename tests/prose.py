@@ -141,14 +141,22 @@ def headings(text: str) -> list[str]:
     return _HEADING.findall(_FENCE.sub("", text))
 
 
+def github_anchor(title: str) -> str:
+    """GitHub's name for a heading.
+
+    >>> github_anchor("07_lenet: slow LeNet, first epoch")
+    '07_lenet-slow-lenet-first-epoch'
+    """
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
 def anchors(path: Path) -> set[str]:
     """What stands behind # in a link to a heading: Jupyter's form in notebooks, GitHub's elsewhere."""
     if path.suffix == ".ipynb":
         notebook = nbformat.read(path, as_version=4)
         found = (title for place in markdown_cells(notebook) for title in headings(place.text))
         return {title.replace(" ", "-") for title in found}
-    titles = headings(path.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return {github_anchor(title) for title in headings(path.read_text(encoding="utf-8"))}
 
 
 def broken_links(places: Iterable[Place], path: Path, root: Path) -> list[str]:

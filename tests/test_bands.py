@@ -1,4 +1,4 @@
-"""The bands that chapters assert are the measured ones of tests/bands.json, with room for other machines."""
+"""tests/bands.json and its page hold what the chapters measure, and the chapters assert what was measured."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import json
 from pathlib import Path
 
 import chapters
+import measure_bands
 import nbformat
+import prose
 import pytest
+from measure_bands import Band
 
-BANDS = json.loads((Path(__file__).parent / "bands.json").read_text(encoding="utf-8"))["bands"]
+HERE = Path(__file__).parent
+STORED = json.loads((HERE / "bands.json").read_text(encoding="utf-8"))
+BANDS = STORED["bands"]
+BOOK = measure_bands.read_book()
+NAMES = [(chapter, name) for chapter, names in BOOK.items() for name in names]
 
 
 def asserted_bands() -> dict[str, tuple[float, float]]:
@@ -27,18 +34,40 @@ def asserted_bands() -> dict[str, tuple[float, float]]:
     return found
 
 
-def measured_names() -> list[str]:
-    return [
-        f"{path.stem}/full/{name}"
-        for path in chapters.find()
-        for cell in nbformat.read(path, as_version=4).cells
-        for name in cell.metadata.get("d2lmini", {}).get("bands", {})
-    ]
+# --- the runs and the page ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", measured_names())
-def test_what_a_chapter_measures_was_measured_over_seeds(key):
-    assert len(BANDS[key]["runs"]) >= 3
+@pytest.mark.parametrize("key", BANDS)
+def test_a_bands_figures_are_those_of_its_runs(key):
+    runs = BANDS[key]["runs"]
+    assert BANDS[key] == measure_bands.summary(runs)
+    assert len({(run["seed"], run["threads"]) for run in runs}) == len(runs)
+
+
+def test_every_run_has_its_settings():
+    assert STORED["settings"].keys() == {"torch", "processor"}
+    assert all(STORED["settings"].values())
+    for measured in BANDS.values():
+        assert all(run.keys() == {"seed", "threads", "value"} for run in measured["runs"])
+
+
+@pytest.mark.parametrize(("chapter", "name"), NAMES)
+def test_what_a_chapter_measures_was_measured_over_seeds(chapter, name):
+    assert len(BANDS[f"{chapter}/full/{name}"]["runs"]) >= 3
+
+
+def test_the_page_shows_the_stored_bands():
+    page = (HERE / "bands.md").read_text(encoding="utf-8")
+    assert page == measure_bands.page(STORED, BOOK), "python tools/measure_bands.py --page writes it again"
+
+
+def test_the_page_has_one_heading_for_each_band():
+    titles = [prose.github_anchor(title) for title in prose.headings(measure_bands.page(STORED, BOOK))]
+    assert len(set(titles)) == len(titles)
+    assert set(titles) >= {prose.github_anchor(measure_bands.heading(*names)) for names in NAMES}
+
+
+# --- what chapters assert -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("key", "band"), asserted_bands().items())
@@ -50,3 +79,69 @@ def test_a_band_holds_every_measured_run_with_margin_and_is_no_wider_than_needed
     assert measured["mean"] + 3 * spread <= high
     assert low < measured["lowest"] <= measured["highest"] < high
     assert high - low <= 20 * spread + 0.02
+
+
+# --- that the command sees what it should -------------------------------------------------------
+
+MEASURED = {"a", "b", "h[-1]", "a - b", "list(d.values())[0]", "list(d.values())[1]", "p[w].min()", "sum(s)"}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (
+            "low, high = (0.8, 0.9) if data.is_sample else (1, 2)\nassert low < h[-1] < high",
+            ["1 < h[-1] < 2"],
+        ),
+        ("assert a < (3 if data.is_sample else 0.2) and h[-1] < 0.8", ["a < 0.2", "h[-1] < 0.8"]),
+        ("assert a > b + 0.2", ["a > b + 0.2"]),
+        ("assert sum(s) >= 4", ["sum(s) >= 4"]),
+        ("assert (p[w] > 0.9).all()", ["p[w].min() > 0.9"]),
+        (
+            "assert all(x > 0.8 for x in d.values())",
+            ["list(d.values())[0] > 0.8", "list(d.values())[1] > 0.8"],
+        ),
+        ("assert all(x > 0.8 for x in d.values() if x)", []),
+        ("assert (p[w] < 0.9).all()", []),  # that would be the highest, which isn't measured
+        ("assert a < 1 or b < 1", []),
+        ("assert a > c", []),  # c isn't measured
+        ("assert a == 1", []),
+        ("assert 6 in a", []),
+        ("a < 1", []),
+    ],
+)
+def test_the_comparisons_that_a_cell_asserts_are_read(source, found):
+    assert measure_bands.comparisons(source, "full", MEASURED) == found
+
+
+def test_a_comparison_is_read_for_each_data_set():
+    source = "low, high = (0.8, 0.9) if data.is_sample else (1, 2)\nassert low < a < high"
+    assert measure_bands.comparisons(source, "sample", MEASURED) == ["0.8 < a < 0.9"]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "used"),
+    [("0 < a < 1", {"a"}), ("a > b - 0.1", {"a", "b", "a - b"}), ("a - b > 0", {"a", "b", "a - b"})],
+)
+def test_a_comparison_is_of_the_values_in_it_and_of_what_is_computed_from_them(comparison, used):
+    assert {e for e in MEASURED if measure_bands.uses(comparison, e, MEASURED)} == used
+
+
+def test_margins_are_those_of_runs_that_measured_all_values():
+    runs = [{"a": 0.75, "b": 0.5}, {"a": 0.5, "b": -0.25}, {"a": 0.25}]
+    assert measure_bands.margins("0 < a <= 1", runs) == [[0.75, 0.5, 0.25], [0.25, 0.5, 0.75]]
+    assert measure_bands.margins("a > b + 0.5", runs) == [[-0.25, 0.25]]
+
+
+def test_a_page_says_what_was_measured_and_asserted():
+    runs = [{"seed": seed, "threads": 1, "value": 0.5 + seed / 8} for seed in range(3)]
+    band = Band("f(a)", {"full": ["0 < f(a) < 1.125"], "sample": []})
+    stored = {
+        "settings": {"torch": "2.0", "processor": "abacus"},
+        "bands": {"01_one/full/A, b": measure_bands.summary(runs)},
+    }
+    page = measure_bands.page(stored, {"01_one": {"A, b": band}})
+    assert "torch 2.0, processor abacus" in page
+    assert "\n### 01_one: A, b\n\n`f(a)`\n" in page
+    figures = "0.6250 | 0.1250 | 0.5000 | 0.7500 | 3 | 3 with 1 thread, 0 with 2 threads"
+    assert page.endswith(f"| full | {figures} | `0 < value < 1.125` | 4.0 |\n")

@@ -13,14 +13,14 @@ from prose import Place
 
 ROOT = chapters.ROOT
 CITATIONS = prose.citations((ROOT / "tests" / "citations.txt").read_text(encoding="utf-8"))
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md")), ROOT / "tests" / "bands.md"]
 
 
 def name(path: Path) -> str:
     return path.stem
 
 
-# --- the chapters and the READMEs ---------------------------------------------------------------
+# --- the chapters and the pages beside them -----------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_sections_and_exercises_a_chapter_names_exist(book, path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_readmes_links_lead_somewhere(path):
+def test_a_pages_links_lead_somewhere(path):
     place = Place(path.name, path.read_text(encoding="utf-8"))
     assert prose.broken_links([place], path, ROOT) == []
 
