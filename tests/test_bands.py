@@ -11,7 +11,7 @@ import measure_bands
 import nbformat
 import prose
 import pytest
-from measure_bands import Band
+from measure_bands import DATA, Band
 
 HERE = Path(__file__).parent
 STORED = json.loads((HERE / "bands.json").read_text(encoding="utf-8"))
@@ -35,6 +35,10 @@ def asserted_bands() -> dict[str, tuple[float, float]]:
 
 
 # --- the runs and the page ----------------------------------------------------------------------
+
+
+def test_the_measured_bands_are_those_that_chapters_measure():
+    assert set(BANDS) == {f"{chapter}/{data}/{name}" for chapter, name in NAMES for data in DATA}
 
 
 @pytest.mark.parametrize("key", BANDS)
@@ -145,3 +149,19 @@ def test_a_page_says_what_was_measured_and_asserted():
     assert "\n### 01_one: A, b\n\n`f(a)`\n" in page
     figures = "0.6250 | 0.1250 | 0.5000 | 0.7500 | 3 | 3 with 1 thread, 0 with 2 threads"
     assert page.endswith(f"| full | {figures} | `0 < value < 1.125` | 4.0 |\n")
+
+
+def test_storing_drops_what_no_chapter_measures_and_writes_the_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measure_bands, "BANDS", tmp_path / "bands.json")
+    monkeypatch.setattr(measure_bands, "PAGE", tmp_path / "bands.md")
+    runs = [{"seed": 0, "threads": 1, "value": 0.5}]
+    gone = ["00_gone/full/MLP", "07_lenet/full/gone", "07_lenet/gone/MLP"]
+    before = {key: measure_bands.summary(runs) for key in [*gone, "07_lenet/full/MLP", "08_vgg/sample/deep"]}
+    measure_bands.BANDS.write_text(json.dumps({"bands": before}), encoding="utf-8")
+    measure_bands.store("07_lenet", "full", 1, 2, {"MLP": 0.25})
+    after = json.loads(measure_bands.BANDS.read_text(encoding="utf-8"))
+    assert after["bands"]["07_lenet/full/MLP"]["mean"] == 0.375
+    assert list(after["bands"]) == ["07_lenet/full/MLP", "08_vgg/sample/deep"]
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"dropped {key}: no chapter measures it any more" for key in gone]
+    assert measure_bands.PAGE.read_text(encoding="utf-8") == measure_bands.page(after, BOOK)

@@ -116,6 +116,12 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def unmeasured(keys: Collection[str], book: Book) -> list[str]:
+    """The keys of bands (chapter/data/name) that no chapter measures any more."""
+    known = {f"{chapter}/{data}/{name}" for chapter in book for data in DATA for name in book[chapter]}
+    return [key for key in keys if key not in known]
+
+
 def store(chapter: str, data: str, seed: int, threads: int, values: dict[str, float]) -> None:
     """Add one run's values to tests/bands.json, in the place of an earlier run with the same settings."""
     import torch
@@ -128,9 +134,13 @@ def store(chapter: str, data: str, seed: int, threads: int, values: dict[str, fl
         runs = [run for run in runs if (run["seed"], run["threads"]) != (seed, threads)]
         runs.append({"seed": seed, "threads": threads, "value": round(value, 4)})
         bands["bands"][key] = summary(runs)
+    book = read_book()
+    for key in unmeasured(list(bands["bands"]), book):
+        del bands["bands"][key]
+        print(f"dropped {key}: no chapter measures it any more", flush=True)
     bands["bands"] = dict(sorted(bands["bands"].items()))
     write_atomically(BANDS, (json.dumps(bands, indent=1) + "\n").encode("utf-8"))
-    write_page(bands, read_book())
+    write_page(bands, book)
 
 
 # --- what the chapters assert -------------------------------------------------------------------
