@@ -71,6 +71,14 @@ def test_the_page_has_one_heading_for_each_band():
     assert set(titles) >= {prose.github_anchor(measure_bands.heading(*names)) for names in NAMES}
 
 
+@pytest.mark.parametrize(("chapter", "name"), NAMES)
+def test_a_chapter_links_to_what_it_measures(chapter, name):
+    [path] = chapters.select([chapter[:2]])
+    places = prose.markdown_cells(nbformat.read(path, as_version=4))
+    links = [link for place in places for link in prose.links(place.text)]
+    assert f"../tests/bands.md#{prose.github_anchor(measure_bands.heading(chapter, name))}" in links
+
+
 # --- what chapters assert -----------------------------------------------------------------------
 
 
