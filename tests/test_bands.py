@@ -57,8 +57,10 @@ def test_every_run_has_its_settings():
 
 
 @pytest.mark.parametrize(("chapter", "name"), NAMES)
-def test_what_a_chapter_measures_was_measured_over_seeds(chapter, name):
-    assert len(BANDS[f"{chapter}/full/{name}"]["runs"]) >= 3
+def test_what_a_chapter_measures_was_measured_over_ten_seeds_and_both_thread_counts(chapter, name):
+    runs = BANDS[f"{chapter}/full/{name}"]["runs"]
+    assert len({run["seed"] for run in runs}) >= 10
+    assert {run["threads"] for run in runs} >= set(measure_bands.THREADS)
 
 
 def test_the_page_shows_the_stored_bands():
