@@ -12,6 +12,8 @@ import functools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -61,7 +63,44 @@ def environment(**extra: str) -> dict[str, str]:
     env["IPYTHONDIR"] = str(_folder() / "ipython")
     if os.name == "posix":
         env["MATPLOTLIBRC"] = os.devnull  # matplotlib's own defaults, whatever the user has set
+    if not all(map(_is_writable, _matplotlib_folders())):
+        env["MPLCONFIGDIR"] = str(_substitute_for_matplotlib())
     return env | extra
+
+
+def _matplotlib_folders() -> list[Path]:
+    """Where matplotlib writes; if it can't, it says so in the first output of every notebook."""
+    if folder := os.environ.get("MPLCONFIGDIR"):
+        return [Path(folder)]
+    home = Path(os.path.expanduser("~"))
+    if sys.platform.startswith(("linux", "freebsd")):
+        bases = {"XDG_CACHE_HOME": home / ".cache", "XDG_CONFIG_HOME": home / ".config"}
+        return [Path(os.environ.get(name) or base) / "matplotlib" for name, base in bases.items()]
+    return [home / ".matplotlib"] if os.name == "posix" else []
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which may itself have to be made first."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+@functools.cache
+def _substitute_for_matplotlib() -> Path:
+    """A folder of ours with the list of fonts in it, because matplotlib announces that it makes one."""
+    substitute = _folder() / "matplotlib"
+    substitute.mkdir()
+    for folder in _matplotlib_folders():
+        with contextlib.suppress(OSError):
+            for fonts in folder.glob("fontlist-*.json"):
+                shutil.copy(fonts, substitute)
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"],
+        env=os.environ | {"MPLCONFIGDIR": str(substitute)},
+        capture_output=True,
+        check=False,  # then the cell that draws says what is wrong
+    )
+    return substitute
 
 
 def own_spec(manager: KernelSpecManager) -> KernelSpec:
