@@ -20,7 +20,10 @@ from notebook_plugin import cells, report
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A folder that can't be written to has no cache, and that alone is no failure.
+    config.addinivalue_line("filterwarnings", "default::pytest.PytestCacheWarning")
     if config.option.nbval:
         config.pluginmanager.register(cells.CellChecks(), "notebook-cells")
         config.pluginmanager.register(report.Counts(), "notebook-counts")
         config.pluginmanager.register(report.FailurePage(), "notebook-failure-page")
+        config.pluginmanager.register(report.Interruption(), "notebook-interruption")

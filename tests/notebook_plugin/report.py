@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nbval.plugin import IPyNbCell
 
 from notebook_plugin import page
-from notebook_plugin.cells import PROPERTY
+from notebook_plugin.cells import PROPERTY, place
 
 KINDS = ("exact", "tolerant", "statistical", "not compared")
 
@@ -37,6 +40,24 @@ class Counts:
         counts = [f"{passed[kind]} {kind}" for kind in KINDS]
         counts += [f"{count} {outcome}" for outcome, count in sorted(others.items())]
         write(f"{len(self.cells)} cells: {', '.join(counts)}")
+
+
+class Interruption:
+    """Names the cell that ran when the run was interrupted (Ctrl-C)."""
+
+    def __init__(self) -> None:
+        self.item: pytest.Item | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.item = item
+        done: Any = yield
+        self.item = None
+        return done
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if isinstance(self.item, IPyNbCell):
+            terminalreporter.write_line(f"interrupted in {place(self.item)}", red=True)
 
 
 class FailurePage:

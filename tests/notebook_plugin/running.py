@@ -110,11 +110,12 @@ def start_kernel(name: str, timeout: float, settings: dict[str, Any]) -> tuple[A
     client.start_channels()
     try:
         wait_until_ready(client, manager.provisioner.pid, timeout)
-    except RuntimeError as error:
-        alive = manager.is_alive()
-        why = f"{error}" if alive else kernels.obituary(manager, settings["stderr"])
+    except BaseException as error:  # Ctrl-C as well
+        why = f"{error}" if manager.is_alive() else kernels.obituary(manager, settings["stderr"])
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        if not isinstance(error, RuntimeError):
+            raise
         raise KernelFailure(f"the kernel {name!r} didn't start: {why}") from None
     return manager, client
 
