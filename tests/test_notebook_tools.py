@@ -1,9 +1,11 @@
 """The pytest plugin's verdicts on golden notebooks; the tools that run and update chapters."""
 
 import json
+import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import chapters
 import form
@@ -115,6 +117,17 @@ def test_the_kernels_environment(monkeypatch):
     assert env["OMP_NUM_THREADS"] == "2"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert kernels.environment()["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="matplotlib's folders are elsewhere")
+def test_matplotlib_gets_a_folder_where_its_own_cant_be_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "to" / "be" / "made"))
+    assert kernels.environment()["MPLCONFIGDIR"] == str(tmp_path / "to" / "be" / "made")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "file"))
+    folder = Path(kernels.environment()["MPLCONFIGDIR"])
+    assert folder != tmp_path / "file"
+    assert list(folder.glob("fontlist-*.json"))
 
 
 # --- stored outputs -----------------------------------------------------------------------------
@@ -295,6 +308,12 @@ def test_run_prints_headlines_goes_on_after_failures_and_exits_non_zero(tmp_path
 def test_run_names_the_chapters_there_are(tmp_path, run):
     Golden("01_good", []).write(tmp_path)
     assert run("01", "9") == (2, "", "run: no chapter 09; there are: 01_good\n")
+
+
+def test_run_says_in_a_line_that_it_cant_write_its_copies(tmp_path, run):
+    Golden("01_good", []).write(tmp_path)
+    (tmp_path / "build").touch()
+    assert run() == (2, "", f"run: {tmp_path / 'build'} can't be written to: File exists\n")
 
 
 def test_run_without_chapters(run):

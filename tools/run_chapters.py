@@ -9,7 +9,9 @@ fails is named with the cell and the error, the others still run, and the exit c
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +26,7 @@ from outputs import merge_streams
 from tqdm import tqdm
 
 BUILD = chapters.ROOT / "build"
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended
 
 
 class Result(NamedTuple):
@@ -38,7 +41,8 @@ def run(path: Path, build: Path, timeout: int, bar: tqdm) -> Result:
     notebook = nbformat.read(path, as_version=4)
     variables = {}
     if any(uses_data(cell.source) for cell in code_cells(notebook)):
-        variables = status().kernel_variables()
+        with contextlib.suppress(OSError, ValueError):  # damaged data: the cell that loads it says so
+            variables = status().kernel_variables()
     client = ChapterClient(notebook, timeout=timeout)
     try:
         with client.kernel(path.parent, **variables):
@@ -95,13 +99,25 @@ def main() -> int:
     except chapters.ChapterError as error:
         print(f"run: {error}", file=sys.stderr)
         return 2
-    args.build.mkdir(parents=True, exist_ok=True)
+    try:
+        args.build.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=args.build).close()
+    except OSError as error:
+        print(f"run: {args.build} can't be written to: {error.strerror}", file=sys.stderr)
+        return 2
     failed, start = [], time.monotonic()
     with tqdm(total=total, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
         for path in paths:
             begun = time.monotonic()
             bar.set_description(path.stem)
-            result = run(path, args.build, args.timeout, bar)
+            try:
+                result = run(path, args.build, args.timeout, bar)
+            except OSError as error:  # such as a full disk
+                result = Result("", str(error))
+            except KeyboardInterrupt:
+                bar.close()
+                print(f"run: interrupted in {path.name}", file=sys.stderr)
+                return INTERRUPTED
             seconds = time.monotonic() - begun
             outcome = f"FAILED  {result.error}" if result.error else result.headline
             bar.write(f"{path.stem:<26} {seconds:6.1f} s  {outcome}", file=sys.stdout)
@@ -118,4 +134,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("\nrun: interrupted")
+        print("run: interrupted before any chapter ran", file=sys.stderr)
+        sys.exit(INTERRUPTED)

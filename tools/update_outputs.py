@@ -27,6 +27,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from outputs import faults, normalise
 
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended
+
 
 class Refused(Exception):
     """The notebook's outputs can't be stored; the message names the cell."""
@@ -35,13 +37,12 @@ class Refused(Exception):
 def update(path: Path, timeout: int) -> bool:
     """Run a notebook and store its outputs; True if that changed the file."""
     before = path.read_bytes()
+    if not os.access(path.parent, os.W_OK):
+        raise Refused("its folder can't be written to")
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        if cell.cell_type == "code" and uses_data(cell.source) and status().is_sample:
-            raise Refused(
-                f"cell {cell.id}: it loads Fashion-MNIST, and only the shipped sample is here; "
-                "outputs are of the full data"
-            )
+        if cell.cell_type == "code" and uses_data(cell.source):
+            require_full_data(cell)
     client = ChapterClient(notebook, timeout=timeout)
     with client.kernel(path.parent):
         count = 0
@@ -56,6 +57,19 @@ def update(path: Path, timeout: int) -> bool:
     if after != before:
         write_atomically(path, after)
     return after != before
+
+
+def require_full_data(cell: NotebookNode) -> None:
+    """Refused if a cell that loads the data set doesn't get the whole of it."""
+    try:
+        is_sample = status().is_sample
+    except (OSError, ValueError) as error:
+        raise Refused(f"cell {cell.id}: {error}") from None
+    if is_sample:
+        raise Refused(
+            f"cell {cell.id}: it loads Fashion-MNIST, and only the shipped sample is here; "
+            "outputs are of the full data"
+        )
 
 
 def run_cell(client: ChapterClient, cell: NotebookNode, index: int, count: int) -> None:
@@ -109,9 +123,15 @@ def main() -> int:
         start = time.monotonic()
         try:
             outcome = "outputs written" if update(path, args.timeout) else "unchanged"
-        except (Refused, OSError, nbformat.validator.NotebookValidationError) as error:
+        except (Refused, nbformat.validator.NotebookValidationError) as error:
             refused += 1
             outcome = f"NOT WRITTEN: {error}"
+        except OSError as error:  # not the name of the file beside, which is gone
+            refused += 1
+            outcome = f"NOT WRITTEN: {error.strerror or error}"
+        except KeyboardInterrupt:
+            print(f"update: interrupted; {path.name} was not written", file=sys.stderr)
+            return INTERRUPTED
         print(f"{path.name:<32} {time.monotonic() - start:6.1f} s  {outcome}", flush=True)
     return 1 if refused else 0
 
@@ -120,4 +140,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("update: interrupted; the chapter under way was not written")
+        print("update: interrupted before any chapter was run", file=sys.stderr)
+        sys.exit(INTERRUPTED)
