@@ -13,13 +13,15 @@ PYTHON ?=
 
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/whl/$(TORCH_INDEX))
 PYTEST := $(PY) -m pytest --nbval
+PROOF := PYTHONPATH=tests/proof:tests:tools $(PY)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands clean data
+.PHONY: mutate mutate-outputs stability cost proof-table
 
 help:  ## this list
 	@echo 'make COMMAND, where COMMAND is one of'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
 	@echo 'CHAPTERS="02 07" selects chapters for run and update; PYTHON=python3.12 the Python for .venv.'
 	@echo 'TORCH_INDEX=cpu installs the smaller build of torch without CUDA (pip: --extra-index-url'
 	@echo '  https://download.pytorch.org/whl/cpu).'
@@ -51,6 +53,21 @@ bench: data  ## measure training, cross-correlation, loading, importing
 
 bands: data  ## measure again, over seeds, the bands that training must keep (an hour and more)
 	@$(PY) tools/measure_bands.py $(CHAPTERS)
+
+mutate: data  ## put faults into d2lmini: do the chapters notice? (an hour)
+	@OMP_NUM_THREADS=1 $(PROOF) tests/proof/mutate_package.py
+
+mutate-outputs: data  ## change stored outputs: does the test notice?
+	@OMP_NUM_THREADS=1 $(PROOF) tests/proof/mutate_outputs.py
+
+stability: data  ## run the chapters under other settings: is there a false alarm? (an hour)
+	@$(PROOF) tests/proof/stability.py
+
+cost: data  ## time the notebook plugin against plain nbval
+	@$(PROOF) tests/proof/cost.py
+
+proof-table: $(STAMP)  ## write what the last five measured into tests/README.md
+	@$(PROOF) tests/proof/table.py
 
 clean:  ## remove what was built, .venv too
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

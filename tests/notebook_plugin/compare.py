@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from outputs import strip_png
 from PIL import Image
 
 from notebook_plugin.columns import side_by_side
@@ -123,7 +124,7 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
             for mime, value in sorted(output["data"].items()):
                 if mime not in IGNORED:
                     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-                    yield f"{kind} {mime}", text
+                    yield f"{kind} {mime}", strip_png(text) if mime == "image/png" else text
 
 
 def names(found: list[tuple[str, str]]) -> str:

@@ -1,0 +1,100 @@
+"""Ask the plugin about the chapters of a copy of the repository: which cells fail?"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from notebook_plugin.cells import PROPERTY
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PARTS = ("d2lmini", "notebooks", "tests", "tools", "pyproject.toml", "README.md")
+
+
+class Failure(NamedTuple):
+    """The first cell that failed, and the first line of what was said of it."""
+
+    chapter: str
+    cell: str
+    said: str
+
+
+def copy_repository(folder: Path) -> Path:
+    """A copy of what the chapters and the plugin need, in a new folder."""
+    for part in PARTS:
+        source, target = ROOT / part, folder / part
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+class Run(NamedTuple):
+    """What pytest said: the failures in their order; how many cells passed, and of them not to the letter."""
+
+    failures: list[Failure]
+    cells: int
+    deviating: int
+
+
+def run_copy(
+    copy: Path,
+    notebooks: Sequence[Path],
+    options: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Run:
+    """Run notebooks of a copy with the copy's own package and plugin."""
+    # No bytecode: two faults of one size within a second would share it.
+    own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    return run_pytest(copy, copy / "pyproject.toml", notebooks, options, own | dict(variables or {}))
+
+
+def run_pytest(
+    folder: Path,
+    config: Path,
+    notebooks: Sequence[Path],
+    options: Sequence[str],
+    variables: Mapping[str, str],
+) -> Run:
+    """Run notebooks below `folder`. RuntimeError if pytest itself broke."""
+    report = folder / "report.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-c", config, f"--rootdir={folder}", "--nbval", "-q"]
+    command += ["-p", "no:cacheprovider", f"--junit-xml={report}", *options, *notebooks]
+    environment = os.environ | dict(variables)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode not in (0, 1) or not report.exists():
+        raise RuntimeError(f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
+    failures, verdicts = [], []
+    for case in ElementTree.parse(report).iter("testcase"):
+        verdicts += [
+            ast.literal_eval(p.get("value")) for p in case.iter("property") if p.get("name") == PROPERTY
+        ]
+        for child in case:
+            if child.tag in ("failure", "error"):
+                place = case.get("classname") or case.get("name")
+                said = (child.text or child.get("message") or "").strip().partition("\n")[0]
+                failures.append(Failure(stem(place), case.get("name"), said[:200]))
+    if bool(failures) != (done.returncode == 1):
+        raise RuntimeError(
+            f"pytest ended with {done.returncode}, but its report has {len(failures)} failures"
+        )
+    passed = [verdict for verdict in verdicts if verdict["outcome"] == "passed"]
+    return Run(failures, len(passed), sum(not verdict["identical"] for verdict in passed))
+
+
+def stem(place: str) -> str:
+    """The notebook's name in a report's place.
+
+    >>> stem("notebooks.01_a.ipynb"), stem("notebooks/01_a.ipynb")
+    ('01_a', '01_a')
+    """
+    return place.removesuffix(".ipynb").rpartition(".")[2].rpartition("/")[2]

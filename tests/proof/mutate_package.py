@@ -1,0 +1,101 @@
+"""Put faults into d2lmini, one at a time, and see whether the chapters notice: `make mutate`.
+
+For each fault of package_faults.py the chapters that use the faulty module run in their order, the quick
+ones first, until a cell fails. Nothing else judges: no unit test, no doctest. Without a fault the quick
+chapters must pass (`make stability` sees to the training chapters). Survivors are printed, and stored with
+the rest in results.json; the exit code is 1 if fewer than 95 of 100 were caught, or if a chapter fails
+without a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import chapters
+import results
+from judge import copy_repository, run_copy
+from package_faults import FAULTS, Fault
+from usage import chapters_for, modules_of_chapters
+
+WANTED = 0.95
+AT_ONCE = 2
+
+
+def judge(fault: Fault | None, paths: Sequence[Path], copies: SimpleQueue[Path]) -> dict[str, Any]:
+    """Run chapters with a fault in a copy of the package, until one fails; what was found."""
+    copy, start = copies.get(), time.monotonic()
+    outcome: dict[str, Any] = {"caught": False}
+    try:
+        if fault:
+            path = copy / "d2lmini" / f"{fault.module}.py"
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+        if found := run_copy(copy, [copy / "notebooks" / path.name for path in paths], ["-x"]).failures:
+            outcome = {"caught": True, "by": f"{found[0].chapter[:2]} {found[0].cell}", "said": found[0].said}
+    finally:
+        if fault:
+            path.write_text(text, encoding="utf-8")
+        copies.put(copy)
+    return outcome | {"seconds": round(time.monotonic() - start)}
+
+
+def check_that_copies_are_used(copy: Path) -> None:
+    """A fault in a copy must be a fault in the kernel: break the package there, and see a chapter fail."""
+    path = copy / "d2lmini" / "__init__.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text("raise ImportError('broken on purpose')\n", encoding="utf-8")
+    if not run_copy(copy, chapters.find(copy / "notebooks")[:1], ["-x"]).failures:
+        sys.exit("mutate: the chapters didn't notice a package that can't be imported")
+    path.write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only", default="", help="faults whose name has this text; the others' verdicts stay"
+    )
+    parser.add_argument(
+        "--survivors", action="store_true", help="only the faults that survived the last time"
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="without the training chapters; survivors are not stored"
+    )
+    args = parser.parse_args()
+    used = modules_of_chapters(chapters.select(fast=args.fast))
+    before = results.load().get("package", {}).get("faults", {})
+    verdicts = {f.name: before[f.name] for f in FAULTS if f.name in before}
+    chosen = [f for f in FAULTS if args.only in f.name]
+    if args.survivors:
+        chosen = [f for f in chosen if not verdicts.get(f.name, {}).get("caught")]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(AT_ONCE):
+            copies.put(copy_repository(Path(folder) / str(number)))
+        check_that_copies_are_used(Path(folder) / "0")
+        clean = pool.submit(judge, None, chapters.select(fast=True), copies)
+        runs = {pool.submit(judge, fault, chapters_for(fault, used), copies): fault for fault in chosen}
+        for run in as_completed(runs):
+            fault, verdict = runs[run], run.result()
+            if verdict["caught"] or not args.fast:
+                verdicts[fault.name] = verdict
+            said = f"caught by {verdict['by']}: {verdict['said']}" if verdict["caught"] else "SURVIVED"
+            print(f"{fault.name:<65} {verdict['seconds']:>4} s  {said}", flush=True)
+            results.store("package", {"faults": dict(sorted(verdicts.items()))})
+    survivors = [fault.name for fault in FAULTS if not verdicts.get(fault.name, {}).get("caught")]
+    caught = len(FAULTS) - len(survivors)
+    print(f"{caught} of {len(FAULTS)} caught; survivors: {', '.join(survivors) or 'none'}")
+    if clean.result()["caught"]:
+        print(f"without a fault a chapter fails too: {clean.result()}")
+    return 1 if clean.result()["caught"] or caught < WANTED * len(FAULTS) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
