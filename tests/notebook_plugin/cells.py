@@ -18,7 +18,7 @@ from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from notebook_plugin import hygiene, kinds, page, running
-from notebook_plugin.compare import Difference, first_difference, outline_difference
+from notebook_plugin.compare import Difference, first_difference, outline_difference, parts
 
 UNREADABLE = (NotJSONError, ValidationError, ValueError, AttributeError, KeyError, TypeError)
 PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
@@ -139,6 +139,7 @@ class CellChecks:
         def compare_outline(self: IPyNbCell) -> None:
             """What a band leaves to compare; on the sample of the data not even that is the same."""
             stored = outputs.merge_streams(self.cell.outputs)
+            verdict(self)["identical"] = list(parts(stored)) == list(parts(self.test_outputs))
             difference = outline_difference(stored, self.test_outputs, self.kind.tolerance)
             loads_data = any(data_status.uses_data(cell.source) for cell in self.parent.nb.cells)
             if difference and not (checks.on_sample and loads_data):
@@ -148,6 +149,7 @@ class CellChecks:
             if self.kind.full_data and checks.on_sample:
                 verdict(self).update(kind="not compared", why="only the sample of the data is here")
                 return True
+            verdict(self)["identical"] = list(parts(stored)) == list(parts(new))
             difference = first_difference(stored, new, self.kind.tolerance)
             if difference:
                 self.comparison_traceback = [str(difference), *keep_pictures(self, difference)]
@@ -179,7 +181,7 @@ def verdict(item: IPyNbCell) -> dict[str, Any]:
     for name, value in item.user_properties:
         if name == PROPERTY:
             return value
-    record = {"place": place(item), "kind": "exact", "why": "", "outcome": "passed"}
+    record = {"place": place(item), "kind": "exact", "why": "", "outcome": "passed", "identical": True}
     item.user_properties.append((PROPERTY, record))
     return record
 
