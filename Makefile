@@ -17,7 +17,7 @@ PROOF := PYTHONPATH=tests/proof:tests:tools $(PY)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands clean data
-.PHONY: mutate mutate-outputs stability cost proof-table
+.PHONY: mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
 	@echo 'make COMMAND, where COMMAND is one of'
@@ -63,10 +63,13 @@ mutate-outputs: data  ## change stored outputs: does the test notice?
 stability: data  ## run the chapters under other settings: is there a false alarm? (an hour)
 	@$(PROOF) tests/proof/stability.py
 
+verdicts: data  ## judge the golden notebooks and the faults of the machine
+	@$(PROOF) tests/proof/verdicts.py
+
 cost: data  ## time the notebook plugin against plain nbval
 	@$(PROOF) tests/proof/cost.py
 
-proof-table: $(STAMP)  ## write what the last five measured into tests/README.md
+proof-table: $(STAMP)  ## write what the last six measured into tests/README.md
 	@$(PROOF) tests/proof/table.py
 
 clean:  ## remove what was built, .venv too

@@ -20,10 +20,12 @@ BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
 
 def page(found: dict[str, Any]) -> str:
-    """The table, and below it the survivors and the settings."""
+    """The figures, the survivors among the faults, and every single verdict."""
     lines = ["| what | figure | command |", "|---|---|---|"]
     lines += [f"| {what} | {figure} | `{command}` |" for what, figure, command in rows(found)]
     lines += ["", *survivors(found)]
+    lines += ["", "### Faults of the machine", "", *found["faults of the machine"]["table"]]
+    lines += ["", "### Golden notebooks", "", *found["golden notebooks"]["table"]]
     lines += ["", f"Measured with {', '.join(f'{name} {value}' for name, value in versions(found).items())}."]
     return "\n".join(lines) + "\n"
 
@@ -54,6 +56,17 @@ def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             f"({runs['not to the letter']} not to the letter)",
             "make stability",
         )
+    wrong = [row for row in found["faults of the machine"]["table"][2:] if "**" in row]
+    tried = [row for row in found["faults of the machine"]["table"][2:] if "not tried" not in row]
+    slowest = max(float(row.split("|")[-2]) for row in tried)
+    yield (
+        "faults of the machine, right verdict",
+        f"{len(tried) - len(wrong)} of {len(tried)}, the slowest after {slowest:.0f} s",
+        "make verdicts",
+    )
+    *_, ours, plain, _ = found["golden notebooks"]["table"][-1].split("|")
+    yield "golden notebooks, right verdict", ours.strip(), "make verdicts"
+    yield "– the same with plain nbval", plain.strip(), "make verdicts"
     cost = found["cost"]
     yield "processor's seconds, over plain nbval", f"{cost['processor']:.2f} times", "make cost"
 
