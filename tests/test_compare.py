@@ -146,6 +146,11 @@ def test_outputs_that_differ(stored, new):
     assert first_difference(stored, stored, TOLERANCE) is None
 
 
+def test_what_is_new_on_stderr_is_told():
+    difference = first_difference([PRINTED], [PRINTED, stream("data.gz is damaged\n", "stderr")], TOLERANCE)
+    assert "stderr: data.gz is damaged" in str(difference)
+
+
 @pytest.mark.parametrize(
     ("stored", "new", "same"),
     [

@@ -305,6 +305,22 @@ def test_run_prints_headlines_goes_on_after_failures_and_exits_non_zero(tmp_path
     assert executed.cells[1].outputs[0].ename == "ZeroDivisionError"
 
 
+@pytest.mark.parametrize("text", ['{"cells": [', "[]", '{"nbformat": 4}'], ids=["half", "list", "no cells"])
+def test_what_is_no_notebook_is_told_in_one_line_and_left_alone(tmp_path, run, monkeypatch, capsys, text):
+    path = tmp_path / "01_half.ipynb"
+    path.write_text(text)
+    Golden("02_good", [code("head", "print(1)", tags=["headline"])]).write(tmp_path)
+    exit_code, out, err = run()
+    assert exit_code == 1 and err == ""
+    first, second, _ = out.splitlines()
+    assert first.startswith("01_half") and "FAILED  it can't be read as a notebook" in first
+    assert second.startswith("02_good") and second.endswith(" s  1")
+    monkeypatch.setattr(sys, "argv", ["update_outputs.py", "01", "--notebooks", str(tmp_path)])
+    assert update_outputs.main() == 1
+    assert "NOT WRITTEN: it can't be read as a notebook" in capsys.readouterr().out
+    assert path.read_text() == text
+
+
 def test_run_names_the_chapters_there_are(tmp_path, run):
     Golden("01_good", []).write(tmp_path)
     assert run("01", "9") == (2, "", "run: no chapter 09; there are: 01_good\n")

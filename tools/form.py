@@ -6,6 +6,7 @@ The pytest plugin reports what departs from it, and `make update` mends what can
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -49,6 +50,19 @@ EDITOR_METADATA = (
 
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _RANDOM = re.compile(r"(?=.*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*")
+
+
+class Unreadable(Exception):
+    """A file that is no notebook; the message says why."""
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook in today's format; Unreadable if it is half-written or something else."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).partition("\n")[0][:100]
+        raise Unreadable(f"it can't be read as a notebook: {why}") from None
 
 
 def is_readable(cell_id: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import chapters
+import form
 import nbformat
 from data_status import status, uses_data
 from kernels import ChapterClient
@@ -38,7 +39,10 @@ class Result(NamedTuple):
 
 def run(path: Path, build: Path, timeout: int, bar: tqdm) -> Result:
     """Execute one notebook and write the executed copy, complete or up to the failing cell."""
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = form.read(path)
+    except form.Unreadable as error:
+        return Result("", str(error))
     variables = {}
     if any(uses_data(cell.source) for cell in code_cells(notebook)):
         with contextlib.suppress(OSError, ValueError):  # damaged data: the cell that loads it says so
@@ -74,6 +78,14 @@ def run_cell(client: ChapterClient, cell: NotebookNode, index: int) -> str:
     return ""
 
 
+def number_of_cells(path: Path) -> int:
+    """The code cells of a file, as far as it can be read."""
+    try:
+        return len(code_cells(form.read(path)))
+    except form.Unreadable:
+        return 0
+
+
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -95,7 +107,6 @@ def main() -> int:
     args = parser.parse_args()
     try:
         paths = chapters.select(args.numbers, folder=args.notebooks)
-        total = sum(len(code_cells(nbformat.read(path, as_version=4))) for path in paths)
     except chapters.ChapterError as error:
         print(f"run: {error}", file=sys.stderr)
         return 2
@@ -106,7 +117,9 @@ def main() -> int:
         print(f"run: {args.build} can't be written to: {error.strerror}", file=sys.stderr)
         return 2
     failed, start = [], time.monotonic()
-    with tqdm(total=total, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(
+        total=sum(map(number_of_cells, paths)), unit="cell", leave=False, disable=not sys.stderr.isatty()
+    ) as bar:
         for path in paths:
             begun = time.monotonic()
             bar.set_description(path.stem)

@@ -21,7 +21,7 @@ from pathlib import Path
 import chapters
 import nbformat
 from data_status import status, uses_data
-from form import clean_metadata
+from form import Unreadable, clean_metadata, read
 from kernels import ChapterClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -39,7 +39,7 @@ def update(path: Path, timeout: int) -> bool:
     before = path.read_bytes()
     if not os.access(path.parent, os.W_OK):
         raise Refused("its folder can't be written to")
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code" and uses_data(cell.source):
             require_full_data(cell)
@@ -123,7 +123,7 @@ def main() -> int:
         start = time.monotonic()
         try:
             outcome = "outputs written" if update(path, args.timeout) else "unchanged"
-        except (Refused, nbformat.validator.NotebookValidationError) as error:
+        except (Refused, Unreadable) as error:
             refused += 1
             outcome = f"NOT WRITTEN: {error}"
         except OSError as error:  # not the name of the file beside, which is gone

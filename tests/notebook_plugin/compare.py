@@ -128,7 +128,9 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def names(found: list[tuple[str, str]]) -> str:
-    return "\n".join(name for name, _ in found) or "(no output)"
+    """The names of outputs, a line each; what was written to stderr is told too."""
+    lines = (f"{name}: {content.strip()[:300]}" if name == "stderr" else name for name, content in found)
+    return "\n".join(lines) or "(no output)"
 
 
 def pictures(side: str, found: list[tuple[str, str]]) -> dict[str, str]:
