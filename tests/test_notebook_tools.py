@@ -227,6 +227,20 @@ def test_update_writes_clean_outputs_and_is_a_fixed_point(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_update_writes_the_same_bytes_in_whatever_folder(tmp_path):
+    drawing = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('line');"
+    failing = "from d2lmini import corr2d\nimport torch\ncorr2d(torch.ones(2, 2), torch.ones(3, 3))"
+    written = []
+    for folder in (tmp_path / "a", tmp_path / "another folder" / "with a long name"):
+        folder.mkdir(parents=True)
+        cells = [code("figure", drawing), code("error", failing, count=2, tags=["raises-exception"])]
+        Golden("01_good", cells).write(folder)
+        assert update_outputs.update(folder / "01_good.ipynb", timeout=60)
+        written.append((folder / "01_good.ipynb").read_bytes())
+    assert written[0] == written[1]
+    assert b"image/png" in written[0] and b"ValueError" in written[0]
+
+
 @pytest.mark.parametrize(
     ("cell", "says"),
     [

@@ -65,6 +65,8 @@ def run_pytest(
     variables: Mapping[str, str],
 ) -> Run:
     """Run notebooks below `folder`. RuntimeError if pytest itself broke."""
+    if not notebooks:
+        raise ValueError("`notebooks` must not be empty: pytest would run all tests there are")
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-c", config, f"--rootdir={folder}", "--nbval", "-q"]

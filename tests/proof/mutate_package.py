@@ -38,7 +38,8 @@ def judge(fault: Fault | None, paths: Sequence[Path], copies: SimpleQueue[Path])
             path = copy / "d2lmini" / f"{fault.module}.py"
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
-        if found := run_copy(copy, [copy / "notebooks" / path.name for path in paths], ["-x"]).failures:
+        notebooks = [copy / "notebooks" / path.name for path in paths]
+        if found := notebooks and run_copy(copy, notebooks, ["-x"]).failures:
             outcome = {"caught": True, "by": f"{found[0].chapter[:2]} {found[0].cell}", "said": found[0].said}
     finally:
         if fault:
