@@ -69,7 +69,7 @@ verdicts: data  ## judge the golden notebooks and the faults of the machine
 cost: data  ## time the notebook plugin against plain nbval
 	@$(PROOF) tests/proof/cost.py
 
-proof-table: $(STAMP)  ## write what the last six measured into tests/README.md
+proof-table: $(STAMP)  ## write what these measured into tests/README.md
 	@$(PROOF) tests/proof/table.py
 
 clean:  ## remove what was built, .venv too

@@ -2,9 +2,9 @@
 
 Every quick chapter runs three times for real: as it is, with one curve of each figure moved by 2 % of its
 axis, and with one letter of each figure changed. Then hundreds of copies of the chapters, each with one
-change in what is stored, are judged by the whole plugin against the real run (the training chapters against
-their stored outputs, since they take minutes). Each must fail first at the changed cell, and those whose
-number moved by a tenth of its tolerance must pass. The exit code is 1 if one verdict is wrong.
+change in what is stored, are judged by the plugin (all but its kernels) against the real run (the training
+chapters, which take minutes, against their stored outputs). Each must fail first at the changed cell, and
+those whose number moved by a tenth of its tolerance must pass. The exit code is 1 if one verdict is wrong.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from pathlib import Path
 import chapters
 import nbformat
 import results
-from data_status import status
-from judge import ROOT, run_pytest
+from judge import ROOT, require_full_data, run_pytest
 from output_changes import HARMLESS, PER_CHAPTER, Change, changes
 from recording import CURVE, LABEL, record, stored
 from replay import RECORD
@@ -51,8 +50,7 @@ def judge_chapter(path: Path, folder: Path) -> list[tuple[Change, str]]:
 
 
 def main() -> int:
-    if status().is_sample:
-        sys.exit("mutate-outputs: it needs the full Fashion-MNIST; only the shipped sample is here")
+    require_full_data()
     paths = chapters.select(sys.argv[1:])
     judged: list[tuple[str, Change, str]] = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:

@@ -17,7 +17,8 @@ HARMLESS = "a number moved by a tenth of its tolerance"
 PER_CHAPTER = {  # how many of each kind are drawn from a chapter, at most
     "a number moved by ten tolerances": 12,
     HARMLESS: 12,
-    "an integer changed by one": 5,
+    "a result of training moved by 0.3": 6,
+    "an integer changed by one": 6,
     "a word changed": 5,
     "an output deleted": 4,
     "an output doubled": 4,
@@ -30,7 +31,7 @@ PER_CHAPTER = {  # how many of each kind are drawn from a chapter, at most
     "another error type": 3,
     "another error text": 3,
 }
-INTEGER = re.compile(r"(?<![\w.,])\d+(?![\w.,])")
+INTEGER = re.compile(r"(?<![\w.])\d+(?!\.?\d|\w)")
 WORD = re.compile(r"[A-Za-z]{3,}")
 PNG = "image/png"
 
@@ -59,12 +60,14 @@ def changes(chapter: NotebookNode, plain: Record, curves: Record, labels: Record
     """All changes of one chapter; the records have its figures as they are, and with a change in each."""
     cells = [cell for cell in chapter.cells if cell.cell_type == "code" and cell.source.strip()]
     exact = [cell for cell in cells if kind_of(cell).name != "statistical"]
+    trained = [cell for cell in cells if kind_of(cell).name == "statistical"]
     full = [cell for cell in cells if cell.outputs]
     errors = [cell for cell in cells if any(o.output_type == "error" for o in cell.outputs)]
     compared = {cell.id for cell in exact}
     places = {
-        "a number moved by ten tolerances": numbers(cells, 10, fails=True),
+        "a number moved by ten tolerances": numbers(exact, 10, fails=True),
         HARMLESS: numbers(cells, 0.1, fails=False),
+        "a result of training moved by 0.3": numbers(trained, 1.5, fails=True),  # its tolerance is 0.2
         "an integer changed by one": rewrites(exact, INTEGER, lambda text: str(int(text) + 1)),
         "a word changed": rewrites(cells, WORD, lambda text: text[:-1] + "~"),
         "an output deleted": at_each(full, lambda copy, cell: cell.outputs.pop()),

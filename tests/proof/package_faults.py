@@ -338,16 +338,19 @@ MODELS = [
         "nn.Linear(400, 120),",
     ),
     Fault(
-        "lenet: max pooling whatever is asked", "models", "pooling(2),  # (B, 6, 14, 14)", "nn.MaxPool2d(2),"
+        "lenet: first pooling is max pooling whatever is asked",
+        "models",
+        "pooling(2),  # (B, 6, 14, 14)",
+        "nn.MaxPool2d(2),",
     ),
     Fault(
-        "lenet: average pooling whatever is asked",
+        "lenet: second pooling is average pooling whatever is asked",
         "models",
         "pooling(2),  # (B, 16, 5, 5)",
         "nn.AvgPool2d(2),",
     ),
     Fault(
-        "lenet: sigmoid whatever is asked",
+        "lenet: last activation is a sigmoid whatever is asked",
         "models",
         "activation(),\n        nn.Linear(84",
         "nn.Sigmoid(),\n        nn.Linear(84",
@@ -359,7 +362,7 @@ MODELS = [
         "nn.Linear(84, num_classes, bias=False)",
     ),
     Fault(
-        "lenet: a channel too many",
+        "lenet: half of the connections missing",
         "models",
         "nn.Conv2d(6, 16, kernel_size=5)",
         "nn.Conv2d(6, 16, kernel_size=5, groups=2)",
@@ -468,7 +471,7 @@ TRAINING = [
         "OneCycleLR(optimizer, max_lr=peak, total_steps=num_steps)",
         "OneCycleLR(optimizer, max_lr=peak, total_steps=4 * num_steps)",
     ),
-    Fault("evaluate: argmax over the images", "training", ".argmax(dim=1)  # (N,)\n", ".argmax(dim=0)\n"),
+    Fault("evaluate: the smallest logit", "training", ".argmax(dim=1)  # (N,)\n", ".argmin(dim=1)\n"),
     Fault("random_flip: up and down", "augment", "images.flip(-1)", "images.flip(-2)"),
     Fault("random_flip: the minibatch in reverse", "augment", "images.flip(-1)", "images.flip(0)"),
     Fault(
@@ -508,7 +511,7 @@ DATA = [
     ),
     Fault("minibatches: not scaled", "data", "return images / 255 if", "return images.float() if"),
     Fault(
-        "minibatches: labels not shuffled with their images",
+        "minibatches: every one gets the first labels",
         "data",
         "labels.index_select(0, rows))",
         "labels[: len(rows)])",

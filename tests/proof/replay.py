@@ -1,7 +1,7 @@
 """A pytest plugin (`-p replay`): kernels that answer from a record instead of computing.
 
 The record is `record.json` in the notebook's folder: [source, outputs] of each cell, in its order. So
-hundreds of changed copies of a chapter are judged by the whole plugin in the time of a few real runs.
+hundreds of changed copies of a chapter are judged by the rest of the plugin in the time of a few real runs.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ def page(found: dict[str, Any]) -> str:
     lines += ["", *survivors(found)]
     lines += ["", "### Faults of the machine", "", *found["faults of the machine"]["table"]]
     lines += ["", "### Golden notebooks", "", *found["golden notebooks"]["table"]]
-    lines += ["", f"Measured with {', '.join(f'{name} {value}' for name, value in versions(found).items())}."]
+    lines += [""] + [
+        f"Measured with {settings}." for settings in dict.fromkeys(map(versions, found.values()))
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -52,8 +54,9 @@ def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         runs = found[f"stability, {part} chapters"]
         yield (
             f"clean runs of the {part} chapters, false alarms",
-            f"{len(runs['false alarms'])} in {len(runs['settings run'])} settings, {runs['cells']} cells "
-            f"({runs['not to the letter']} not to the letter)",
+            f"{len(runs['false alarms'])} in {len(runs['runs'])} settings, "
+            f"{sum(r['cells'] for r in runs['runs'].values())} cells compared, "
+            f"{sum(r['not to the letter'] for r in runs['runs'].values())} of them not to the letter",
             "make stability",
         )
     wrong = [row for row in found["faults of the machine"]["table"][2:] if "**" in row]
@@ -81,8 +84,8 @@ def survivors(found: dict[str, Any]) -> Iterator[str]:
     yield from (f"- {fault.name}: {fault.survives or 'nobody knows why'}" for fault in left)
 
 
-def versions(found: dict[str, Any]) -> dict[str, str]:
-    return found["package"]["settings"]
+def versions(section: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in section["settings"].items())
 
 
 def with_page(readme: str, text: str) -> str:
