@@ -155,7 +155,7 @@ def test_margins_are_those_of_runs_that_measured_all_values():
 
 
 def test_a_page_says_what_was_measured_and_asserted():
-    runs = [{"seed": seed, "threads": 1, "value": 0.5 + seed / 8} for seed in range(3)]
+    runs = [{"seed": n % 3, "threads": 1 + n // 3, "value": 0.5 + n % 3 / 8} for n in range(6)]
     band = Band("f(a)", {"full": ["0 < f(a) < 1.125"], "sample": []})
     stored = {
         "settings": {"torch": "2.0", "processor": "abacus"},
@@ -164,8 +164,8 @@ def test_a_page_says_what_was_measured_and_asserted():
     page = measure_bands.page(stored, {"01_one": {"A, b": band}})
     assert "torch 2.0, processor abacus" in page
     assert "\n### 01_one: A, b\n\n`f(a)`\n" in page
-    figures = "0.6250 | 0.1250 | 0.5000 | 0.7500 | 3 | 3 with 1 thread, 0 with 2 threads"
-    assert page.endswith(f"| full | {figures} | `0 < value < 1.125` | 4.0 |\n")
+    figures = "0.6250 | 0.1118 | 0.5000 | 0.7500 | 3 | 3 with 1 thread, 3 with 2 threads"
+    assert page.endswith(f"| full | {figures} | `0 < value < 1.125` | 4.5 |\n")
 
 
 def test_storing_drops_what_no_chapter_measures_and_writes_the_page(tmp_path, monkeypatch, capsys):

@@ -291,8 +291,9 @@ Settings: torch {torch}, processor {processor}; in bands.json each run has its s
   comparison.
 - *room* is how many deviations lie between the mean and the nearer end of what is asserted. Where one
   measured value is compared with another, these are the mean and the deviation of the distance between the
-  two. A dash: the runs don't differ, or nothing is asserted.
+  two. A dash: the runs don't differ or are fewer than five, or nothing is asserted.
 """
+FEWEST = 5  # runs that a deviation can be taken from
 COLUMNS = ("data", "mean", "deviation", "lowest", "highest", "seeds", "runs", "asserted", "room")
 
 
@@ -338,8 +339,8 @@ def claim(band: Band, data: str, runs: list[dict[str, float]]) -> list[str]:
 
 
 def deviations(margin: list[float]) -> float | None:
-    """How many deviations a margin's mean is; None if it has none."""
-    deviation = statistics.stdev(margin) if len(margin) > 1 else 0.0
+    """How many deviations a margin's mean is; None if there is none, or too few runs to know it."""
+    deviation = statistics.stdev(margin) if len(margin) >= FEWEST else 0.0
     return statistics.mean(margin) / deviation if deviation > 1e-9 else None
 
 
