@@ -17,7 +17,7 @@ from data_status import status
 from notebook_plugin.cells import PROPERTY
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
+COLOUR = re.compile(r"(?:\x1b|#x1B)\[[\d;]*m")  # as pytest writes them into its XML
 MACHINE = ("didn't start", "the kernel died", "Timeout of")  # a failure that says nothing of the code
 PARTS = ("d2lmini", "notebooks", "tests", "tools", "pyproject.toml", "README.md")
 
