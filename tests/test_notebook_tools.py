@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import chapters
+import data_status
 import form
 import get_data
 import kernels
@@ -20,6 +21,8 @@ from data_status import DataStatus
 from golden_notebooks import BAD, GOOD, OWN, Golden, code, picture, printed, raised, value
 from golden_verdicts import verify
 from notebook_plugin import page
+
+from d2lmini import data
 
 # --- the plugin ---------------------------------------------------------------------------------
 
@@ -371,6 +374,28 @@ def test_damaged_data_is_told_and_does_not_stop_the_run(tmp_path, monkeypatch, c
     assert not get_data.may_install()
     get_data.main()
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_the_data_is_at_hand_where_all_four_files_are(tmp_path, monkeypatch):
+    assert tuple(file.name for file in data.FILES) == data_status.FILES
+    assert (data_status.DEBIAN_FOLDER, data_status.VARIABLE) == (data.DEBIAN_FOLDER, data.VARIABLE)
+    monkeypatch.setattr(data_status, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(data.VARIABLE, raising=False)
+    assert not data_status.is_at_hand()
+    for folder in (tmp_path / "own", tmp_path / "debian"):
+        folder.mkdir()
+        for name in data_status.FILES[:3]:
+            (folder / f"{name}.gz").touch()
+        assert not data_status.is_at_hand()
+        (folder / data_status.FILES[3]).touch()
+    assert data_status.is_at_hand()
+    monkeypatch.setenv(data.VARIABLE, "sample")
+    assert not data_status.is_at_hand()
+    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "own"))
+    assert data_status.is_at_hand()
+    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "none"))
+    assert not data_status.is_at_hand()
 
 
 def test_selecting_chapters(tmp_path):

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 import results
 import table
+from golden_notebooks import Golden, code, value
 from judge import ROOT, run_pytest, stem
 from notebook_plugin.compare import Tolerance
 from output_changes import HARMLESS, PER_CHAPTER, changes, moved
@@ -101,6 +102,22 @@ def test_replayed_chapters_are_judged_by_the_whole_plugin(made, tmp_path):
     assert files[0].stem not in first
     for file, change in zip(files[1:], chosen.values(), strict=True):
         assert first.get(file.stem, "") == change.fails_at, change.kind
+
+
+def test_a_run_counts_what_passed_and_was_not_to_the_letter(tmp_path):
+    digit = code("digit", "0.1 + 0.2", value("0.3000000000000001"))
+    Golden("a", [code("sum", "1 + 1", value("2")), digit]).write(tmp_path)
+    Golden("b", [code("sum", "1 + 1", value("3")), digit]).write(tmp_path)
+    run = run_pytest(tmp_path, ROOT / "pyproject.toml", sorted(tmp_path.glob("*.ipynb")), [], {})
+    (failure,) = (failure for failure in run.failures if failure.cell != "hygiene")
+    assert (run.cells, run.deviating) == (2, 1)
+    assert failure[:2] == ("b", "sum") and not failure.by_machine
+    assert failure.said.startswith("execute_result text/plain: line 1")
+
+
+def test_no_notebooks_are_refused_because_pytest_would_run_everything(tmp_path):
+    with pytest.raises(ValueError, match="`notebooks` must not be empty"):
+        run_pytest(tmp_path, ROOT / "pyproject.toml", [], [], {})
 
 
 def test_the_stem_of_a_place():

@@ -48,7 +48,7 @@ class CellChecks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find out once whether the full data set is here, if a cell loads it."""
         cells = (item for item in session.items if isinstance(item, IPyNbCell))
-        if not any(data_status.uses_data(item.cell.source) for item in cells):
+        if not any(data_status.uses_data(item.cell.source) for item in cells) or data_status.is_at_hand():
             return
         try:
             with warnings.catch_warnings():
