@@ -51,10 +51,13 @@ def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     flagged = harmless["made"] - harmless["right"]
     yield f"– {HARMLESS}, flagged", f"{flagged} of {harmless['made']}", "make mutate-outputs"
     for part in ("quick", "training"):
-        runs = found[f"stability, {part} chapters"]
+        what = f"clean runs of the {part} chapters, false alarms"
+        if not (runs := found.get(f"stability, {part} chapters")):
+            yield what, "not measured", "make stability"
+            continue
         yield (
-            f"clean runs of the {part} chapters, false alarms",
-            f"{len(runs['false alarms'])} in {len(runs['runs'])} settings, "
+            what,
+            f"{len(runs['false alarms'])} in {len(runs['runs'])} setting{'s' * (len(runs['runs']) > 1)}, "
             f"{sum(r['cells'] for r in runs['runs'].values())} cells compared, "
             f"{sum(r['not to the letter'] for r in runs['runs'].values())} of them not to the letter",
             "make stability",
