@@ -152,6 +152,12 @@ def start(
         return Run(exit_code, log.read().decode("utf-8", "replace"), seconds, {})
 
 
+def tool_on(folder: Path, tool: str) -> list[str | Path]:
+    """The command of a tool for the notebooks of a folder; what it builds goes there too."""
+    build = ["--build", folder / "build"] if tool == RUN else []
+    return [ROOT / "tools" / tool, "--notebooks", folder, *build]
+
+
 def verify(paths: list[Path], *, root: Path = ROOT, folder: Path | None = None, **how) -> Run:
     """pytest's verdicts on notebooks, with the plugin of the checkout `root`."""
     with tempfile.TemporaryDirectory() as place:
@@ -276,10 +282,7 @@ def damaged_tool(folder: Path, tool: str, says: str) -> Result:
     truncate(data / f"{DAMAGED}.gz")
     before = write(folder / "01_a.ipynb", [code("load", LOAD, value("60000"))]).read_bytes()
     write(folder / "02_b.ipynb", [later()])
-    command = [ROOT / "tools" / tool, "--notebooks", folder]
-    if tool == RUN:
-        command += ["--build", folder / "build"]
-    run = start(command, folder, D2LMINI_DATA=data)
+    run = start(tool_on(folder, tool), folder, D2LMINI_DATA=data)
     line = run.line("01_a", says, DAMAGED)
     return run.result(
         f"{says} {line.partition(says)[2].replace(f'{data}/', '').strip()[:75]}…" if line else "",
@@ -518,13 +521,7 @@ def interrupted_pytest(folder: Path, send: Callable[[int, int], None]) -> Result
 
 
 def interrupted_tool(folder: Path, tool: str, send: Callable[[int, int], None]) -> Result:
-    def call(path: Path, **how) -> Run:
-        command = [ROOT / "tools" / tool, "--notebooks", folder]
-        if tool == RUN:
-            command += ["--build", folder / "build"]
-        return start(command, folder, **how)
-
-    run, clean = interrupt(folder, call, send)
+    run, clean = interrupt(folder, lambda path, **how: start(tool_on(folder, tool), folder, **how), send)
     line = run.line("interrupted", "01_slow.ipynb")
     return run.result(
         line,
@@ -540,8 +537,7 @@ def full_disk(folder: Path) -> Result:
     cells = [code("long", "print('\\n'.join(['x' * 99] * 4000))", printed("old\n")), later()]
     path = write(folder / "01_long.ipynb", cells)
     before = path.read_bytes()
-    command = [ROOT / "tools" / "update_outputs.py", "--notebooks", folder]
-    run = start(command, folder, limits="RLIMIT_FSIZE=200000")
+    run = start(tool_on(folder, UPDATE), folder, limits="RLIMIT_FSIZE=200000")
     line = run.line("01_long.ipynb", "NOT WRITTEN")
     return run.result(
         " ".join(line.split()),

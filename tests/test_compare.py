@@ -9,7 +9,7 @@ from nbformat.v4 import new_output
 from notebook_plugin.compare import (
     Tolerance,
     first_difference,
-    outline_difference,
+    outline,
     text_difference,
     worst_tile,
 )
@@ -166,7 +166,7 @@ def test_what_is_new_on_stderr_is_told():
     ],
 )
 def test_what_a_band_leaves_to_compare(stored, new, same):
-    assert (outline_difference(stored, new, Tolerance(rtol=0, atol=0.2)) is None) == same
+    assert (first_difference(stored, new, Tolerance(rtol=0, atol=0.2), outline) is None) == same
 
 
 def test_the_worst_tile_is_found_wherever_it_is():

@@ -52,6 +52,10 @@ _SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _RANDOM = re.compile(r"(?=.*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*")
 
 
+# What nbformat raises of a file that is no notebook.
+UNREADABLE = (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError)
+
+
 class Unreadable(Exception):
     """A file that is no notebook; the message says why."""
 
@@ -60,7 +64,7 @@ def read(path: Path) -> NotebookNode:
     """A notebook in today's format; Unreadable if it is half-written or something else."""
     try:
         return nbformat.read(path, as_version=4)
-    except (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         why = str(error).partition("\n")[0][:100]
         raise Unreadable(f"it can't be read as a notebook: {why}") from None
 

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import data_status
+import form
 import nbval.plugin
 import outputs
 import pytest
-from nbformat import ValidationError
-from nbformat.reader import NotJSONError
 from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from notebook_plugin import hygiene, kinds, page, running
-from notebook_plugin.compare import Difference, first_difference, outline_difference, parts
+from notebook_plugin.compare import Difference, first_difference, outline, parts
 
-UNREADABLE = (NotJSONError, ValidationError, ValueError, AttributeError, KeyError, TypeError)
 PROPERTY = "notebook cell"  # under this name a cell's verdict travels in its report
 
 
@@ -91,7 +89,7 @@ class CellChecks:
                 warnings.simplefilter("ignore", MissingIDFieldWarning)
                 try:
                     items = list(collect(self))
-                except UNREADABLE as error:
+                except form.UNREADABLE as error:
                     why = str(error).partition("\n")[0][:200]
                     raise self.CollectError(f"{self.path.name} can't be read as a notebook: {why}") from None
             upgraded = "orig_nbformat" in self.nb.metadata  # then its ids are new ones
@@ -133,23 +131,21 @@ class CellChecks:
             raised = any(output.output_type == "error" for output in self.test_outputs)
             if self.options["check_exception"] and not raised:
                 self.raise_cell_error("it is tagged raises-exception, but raises none")
-            if self.kind.name == "statistical":
-                compare_outline(self)
-
-        def compare_outline(self: IPyNbCell) -> None:
-            """What a band leaves to compare; on the sample of the data not even that is the same."""
             stored = outputs.merge_streams(self.cell.outputs)
             verdict(self)["identical"] = list(parts(stored)) == list(parts(self.test_outputs))
-            difference = outline_difference(stored, self.test_outputs, self.kind.tolerance)
-            loads_data = any(data_status.uses_data(cell.source) for cell in self.parent.nb.cells)
-            if difference and not (checks.on_sample and loads_data):
+            if self.kind.name == "statistical":
+                compare_outline(self, stored)
+
+        def compare_outline(self: IPyNbCell, stored: list) -> None:
+            """What a band leaves to compare; on the sample of the data not even that is the same."""
+            difference = first_difference(stored, self.test_outputs, self.kind.tolerance, outline)
+            if difference and not (checks.on_sample and loads_data(self.parent)):
                 self.raise_cell_error("Cell outputs differ", str(difference))
 
         def compare(self: IPyNbCell, new: list, stored: list, skip_compare: Any = None) -> bool:
             if self.kind.full_data and checks.on_sample:
                 verdict(self).update(kind="not compared", why="only the sample of the data is here")
                 return True
-            verdict(self)["identical"] = list(parts(stored)) == list(parts(new))
             difference = first_difference(stored, new, self.kind.tolerance)
             if difference:
                 self.comparison_traceback = [str(difference), *keep_pictures(self, difference)]
@@ -169,6 +165,10 @@ class CellChecks:
         self.patch.setattr(IPyNbCell, "repr_failure", repr_failure)
         self.patch.setattr(IPyNbCell, "reportinfo", lambda self: (self.path, 0, place(self)))
         self.patch.setattr(nbval.plugin, "coalesce_streams", outputs.merge_streams)
+
+
+def loads_data(notebook: IPyNbFile) -> bool:
+    return any(data_status.uses_data(cell.source) for cell in notebook.nb.cells)
 
 
 def place(item: IPyNbCell) -> str:

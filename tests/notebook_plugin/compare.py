@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -75,42 +75,6 @@ def last_place(number: str) -> float:
     return 0.0 if decimals < ROUNDED_DECIMALS else 10.0 ** (int(exponent or 0) - decimals)
 
 
-def first_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Tolerance) -> Difference | None:
-    """Compare two lists of outputs, each with its streams merged."""
-    before, after = list(parts(stored)), list(parts(new))
-    if [name for name, _ in before] != [name for name, _ in after]:
-        return Difference(
-            "the kinds or the order of the outputs differ",
-            *(names(before), names(after)),
-            pictures=pictures("stored", before) | pictures("new", after),
-        )
-    for (name, a), (_, b) in zip(before, after, strict=True):
-        if name.endswith(PICTURES):
-            difference = picture_difference(a, b, tolerance)
-        else:
-            difference = text_difference(a, b, tolerance)
-        if difference:
-            return replace(difference, what=f"{name}: {difference.what}")
-    return None
-
-
-def outline_difference(stored: Iterable[Any], new: Iterable[Any], tolerance: Tolerance) -> Difference | None:
-    """Compare what chance can't change: kinds, order and words of outputs. Integers and pictures may vary."""
-    before, after = list(outline(stored)), list(outline(new))
-    if [name for name, _ in before] != [name for name, _ in after]:
-        return Difference("the kinds or the order of the outputs differ", *(names(before), names(after)))
-    for (name, a), (_, b) in zip(before, after, strict=True):
-        if difference := text_difference(a, b, tolerance):
-            return replace(difference, what=f"{name}: {difference.what}")
-    return None
-
-
-def outline(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """`parts` with # for every integer, and no content of pictures."""
-    for name, content in parts(outputs):
-        yield name, "" if name.endswith(PICTURES) else INTEGER.sub(lambda m: m["number"] or "#", content)
-
-
 def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
     """All that a reader sees of outputs, in order: (name, content)."""
     for output in outputs:
@@ -127,6 +91,36 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
                     yield f"{kind} {mime}", strip_png(text) if mime == "image/png" else text
 
 
+def outline(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Of `parts` what chance can't change: # for every integer, and no content of pictures."""
+    for name, content in parts(outputs):
+        yield name, "" if name.endswith(PICTURES) else INTEGER.sub(lambda m: m["number"] or "#", content)
+
+
+def first_difference(
+    stored: Iterable[Any],
+    new: Iterable[Any],
+    tolerance: Tolerance,
+    seen: Callable[[Iterable[Any]], Iterable[tuple[str, str]]] = parts,
+) -> Difference | None:
+    """Compare two lists of outputs, each with its streams merged: of each what is `seen` of it."""
+    before, after = list(seen(stored)), list(seen(new))
+    if [name for name, _ in before] != [name for name, _ in after]:
+        return Difference(
+            "the kinds or the order of the outputs differ",
+            *(names(before), names(after)),
+            pictures=pictures("stored", before) | pictures("new", after),
+        )
+    for (name, a), (_, b) in zip(before, after, strict=True):
+        if name.endswith(PICTURES):
+            difference = picture_difference(a, b, tolerance)
+        else:
+            difference = text_difference(a, b, tolerance)
+        if difference:
+            return replace(difference, what=f"{name}: {difference.what}")
+    return None
+
+
 def names(found: list[tuple[str, str]]) -> str:
     """The names of outputs, a line each; what was written to stderr is told too."""
     lines = (f"{name}: {content.strip()[:300]}" if name == "stderr" else name for name, content in found)
@@ -135,7 +129,7 @@ def names(found: list[tuple[str, str]]) -> str:
 
 def pictures(side: str, found: list[tuple[str, str]]) -> dict[str, str]:
     """The pictures of one side, for a report: {stored1: base64, ...}."""
-    data = [content for name, content in found if name.endswith(PICTURES)]
+    data = [content for name, content in found if name.endswith(PICTURES) and content]
     return {f"{side}{number}": png(pixels(picture)) for number, picture in enumerate(data, start=1)}
 
 

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from data_status import status
@@ -19,6 +21,7 @@ from notebook_plugin.cells import PROPERTY
 ROOT = Path(__file__).resolve().parent.parent.parent
 COLOUR = re.compile(r"(?:\x1b|#x1B)\[[\d;]*m")  # as pytest writes them into its XML
 MACHINE = ("didn't start", "the kernel died", "Timeout of")  # a failure that says nothing of the code
+AT_ONCE = 2  # runs at a time, each with one kernel
 PARTS = ("d2lmini", "notebooks", "tests", "tools", "pyproject.toml", "README.md")
 
 
@@ -46,6 +49,24 @@ def copy_repository(folder: Path) -> Path:
         else:
             shutil.copy(source, target)
     return folder
+
+
+class Copies:
+    """Copies of the repository in a folder, so that runs at a time don't meet in one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.free: SimpleQueue[Path] = SimpleQueue()
+        for number in range(AT_ONCE):
+            self.free.put(copy_repository(folder / str(number)))
+
+    @contextmanager
+    def one(self) -> Iterator[Path]:
+        """A copy that nobody else has, for as long as it is needed."""
+        copy = self.free.get()
+        try:
+            yield copy
+        finally:
+            self.free.put(copy)
 
 
 class Run(NamedTuple):

@@ -19,12 +19,10 @@ from pathlib import Path
 import chapters
 import nbformat
 import results
-from judge import ROOT, require_full_data, run_pytest
+from judge import AT_ONCE, ROOT, require_full_data, run_pytest
 from output_changes import HARMLESS, PER_CHAPTER, Change, changes
 from recording import CURVE, LABEL, record, stored
 from replay import RECORD
-
-AT_ONCE = 2
 
 
 def judge_chapter(path: Path, folder: Path) -> list[tuple[Change, str]]:

@@ -13,37 +13,42 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import chapters
 import results
-from judge import Failure, copy_repository, require_full_data, run_copy
+from judge import AT_ONCE, Copies, Failure, require_full_data, run_copy
 from package_faults import FAULTS, Fault
 from usage import chapters_for, modules_of_chapters
 
 WANTED = 0.95
-AT_ONCE = 2
 
 
-def judge(fault: Fault, paths: Sequence[Path], copies: SimpleQueue[Path]) -> dict[str, Any]:
+def judge(fault: Fault, paths: Sequence[Path], copies: Copies) -> dict[str, Any]:
     """Run chapters with a fault in a copy of the package, until one fails; what was found."""
-    copy, start = copies.get(), time.monotonic()
-    path = copy / "d2lmini" / f"{fault.module}.py"
-    text = path.read_text(encoding="utf-8")
-    try:
-        path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
-        failure = first_failure(copy, paths)
-    finally:
-        path.write_text(text, encoding="utf-8")
-        copies.put(copy)
+    with copies.one() as copy:
+        start = time.monotonic()
+        with rewritten(copy / "d2lmini" / f"{fault.module}.py", fault.old, fault.new):
+            failure = first_failure(copy, paths)
     verdict = {"caught": failure is not None, "seconds": round(time.monotonic() - start)}
     if failure:
         verdict |= {"by": f"{failure.chapter[:2]} {failure.cell}", "said": failure.said}
     return verdict
+
+
+@contextmanager
+def rewritten(path: Path, old: str, new: str) -> Iterator[None]:
+    """Inside it a file has `new` for `old`."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
 
 
 def first_failure(copy: Path, paths: Sequence[Path]) -> Failure | None:
@@ -58,12 +63,12 @@ def first_failure(copy: Path, paths: Sequence[Path]) -> Failure | None:
 
 def check_that_copies_are_used(copy: Path) -> None:
     """A fault in a copy must be a fault in the kernel: break the package there, and see a chapter fail."""
-    path = copy / "d2lmini" / "__init__.py"
-    text = path.read_text(encoding="utf-8")
-    path.write_text("raise ImportError('broken on purpose')\n", encoding="utf-8")
-    if not run_copy(copy, chapters.find(copy / "notebooks")[:1], ["-x"]).failures:
-        sys.exit("mutate: the chapters didn't notice a package that can't be imported")
-    path.write_text(text, encoding="utf-8")
+    first = chapters.find(copy / "notebooks")[:1]
+    with rewritten(
+        copy / "d2lmini" / "__init__.py", "from d2lmini.conv", "raise ImportError\nfrom d2lmini.conv"
+    ):
+        if not run_copy(copy, first, ["-x"]).failures:
+            sys.exit("mutate: the chapters didn't notice a package that can't be imported")
 
 
 def main() -> int:
@@ -88,11 +93,11 @@ def main() -> int:
     if args.survivors:
         chosen = [f for f in chosen if not verdicts.get(f.name, {}).get("caught")]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(AT_ONCE):
-            copies.put(copy_repository(Path(folder) / str(number)))
-        check_that_copies_are_used(Path(folder) / "0")
-        if failure := first_failure(Path(folder) / "0", chapters.select(fast=True)):
+        copies = Copies(Path(folder))
+        with copies.one() as copy:
+            check_that_copies_are_used(copy)
+            failure = first_failure(copy, chapters.select(fast=True))
+        if failure:
             sys.exit(f"mutate: without a fault a chapter fails too: {failure}")
         runs = {pool.submit(judge, fault, chapters_for(fault, used), copies): fault for fault in chosen}
         for run in as_completed(runs):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 from notebook_plugin import kinds
 from notebook_plugin.compare import NUMBER, Tolerance, last_place
+from recording import code_cells
 
 HARMLESS = "a number moved by a tenth of its tolerance"
 PER_CHAPTER = {  # how many of each kind are drawn from a chapter, at most
@@ -58,7 +59,7 @@ class Place(NamedTuple):
 
 def changes(chapter: NotebookNode, plain: Record, curves: Record, labels: Record) -> Iterator[Change]:
     """All changes of one chapter; the records have its figures as they are, and with a change in each."""
-    cells = [cell for cell in chapter.cells if cell.cell_type == "code" and cell.source.strip()]
+    cells = code_cells(chapter)
     exact = [cell for cell in cells if kind_of(cell).name != "statistical"]
     trained = [cell for cell in cells if kind_of(cell).name == "statistical"]
     full = [cell for cell in cells if cell.outputs]

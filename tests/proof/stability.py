@@ -17,14 +17,13 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import chapters
 import results
-from judge import Run, copy_repository, require_full_data, run_copy
+from judge import AT_ONCE, Copies, Run, require_full_data, run_copy
 
-AT_ONCE = 2
+INSTRUCTIONS = ("default", "avx2", "avx512")
 CAPABILITY = "import torch; print(torch.backends.cpu.get_cpu_capability())"
 
 
@@ -52,9 +51,7 @@ class Setting(NamedTuple):
 
 QUICK = [
     Setting(*values)
-    for values in itertools.product(
-        (1, 2), ("default", "avx2", "avx512"), ("AVX2", "DEFAULT"), ("0", "random")
-    )
+    for values in itertools.product((1, 2), INSTRUCTIONS, ("AVX2", "DEFAULT"), ("0", "random"))
 ]
 TRAINING = [
     Setting(1, "avx2", "AVX2", "0"),
@@ -63,23 +60,19 @@ TRAINING = [
 ]
 
 
-def possible(setting: Setting) -> bool:
+def possible(aten: str) -> bool:
     """Whether torch really uses these instructions here; an older processor lacks some."""
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": aten}
     command = [sys.executable, "-c", CAPABILITY]
-    done = subprocess.run(
-        command, env=os.environ | setting.variables(), capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip().lower() == setting.aten
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip().lower() == aten
 
 
-def run(setting: Setting, names: list[str], copies: SimpleQueue[Path]) -> Run:
+def run(setting: Setting, names: list[str], copies: Copies) -> Run:
     """The chapters in an order of the setting's own."""
-    copy = copies.get()
-    try:
-        order = random.Random(str(setting)).sample(names, len(names))
+    order = random.Random(str(setting)).sample(names, len(names))
+    with copies.one() as copy:
         return run_copy(copy, [copy / "notebooks" / name for name in order], variables=setting.variables())
-    finally:
-        copies.put(copy)
 
 
 def run_all(settings: list[Setting], paths: list[Path]) -> dict[str, Any]:
@@ -87,9 +80,7 @@ def run_all(settings: list[Setting], paths: list[Path]) -> dict[str, Any]:
     names = [path.name for path in paths]
     alarms, lines = [], {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(AT_ONCE):
-            copies.put(copy_repository(Path(folder) / str(number)))
+        copies = Copies(Path(folder))
         runs = {str(setting): pool.submit(run, setting, names, copies) for setting in settings}
         for setting, future in runs.items():
             found = future.result()
@@ -105,17 +96,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", nargs="?", choices=("quick", "training"), help="both, unless said")
     parser.add_argument("--most", type=int, help="only so many settings of each part, the first ones")
-    part, most = vars(parser.parse_args()).values()
+    args = parser.parse_args()
     require_full_data()
-    able = [setting for setting in QUICK[::2] if possible(setting)]
-    known = {(setting.aten, setting.onednn) for setting in able}
+    able = {aten for aten in INSTRUCTIONS if possible(aten)}
+    fast = chapters.select(fast=True)
     alarms = 0
     for name, settings in (("quick", QUICK), ("training", TRAINING)):
-        if part not in (None, name):
+        if args.part not in (None, name):
             continue
-        fast = {path for path in chapters.select(fast=True)}
         paths = [path for path in chapters.find() if (path in fast) == (name == "quick")]
-        chosen = [s for s in settings if (s.aten, s.onednn) in known][:most]
+        chosen = [setting for setting in settings if setting.aten in able][: args.most]
         figures = run_all(chosen, paths) | {"settings not possible here": len(settings) - len(chosen)}
         results.store(f"stability, {name} chapters", figures)
         alarms += len(figures["false alarms"])

@@ -11,6 +11,7 @@ import chapters
 import nbformat
 from judge import ROOT
 from package_faults import Fault
+from recording import code_cells
 
 PACKAGE = ROOT / "d2lmini"
 
@@ -55,7 +56,7 @@ def definitions(tree: ast.Module) -> set[str]:
 
 def code_of(path: Path) -> list[str]:
     """The sources of a chapter's code cells."""
-    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return [cell.source for cell in code_cells(nbformat.read(path, as_version=4))]
 
 
 def modules_of_chapters(paths: Sequence[Path]) -> dict[Path, set[str]]:
