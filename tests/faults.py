@@ -1,6 +1,6 @@
 """Faults of the machine, really provoked, and what a run on a small notebook then says.
 
-python tests/faults.py     prints them as a table, for tests/README.md (a minute)
+`make verdicts` puts them into a table, for tests/README.md.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -16,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
-from ast import literal_eval
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,25 +22,19 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import form
 import psutil
+from checkout import ROOT, copy_checkout
 from golden_notebooks import code, printed, value
+from junit import cases
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))  # for this file as a command; pytest has it anyway
-import form  # noqa: E402
+from d2lmini.data import DEBIAN_FOLDER, FILES
 
 RUN, UPDATE = "run_chapters.py", "update_outputs.py"  # make run, make update
 LONGEST = 60  # seconds that a run may take at all
-FILES = {  # name: the lengths in its header
-    "train-images-idx3-ubyte": (60000, 28, 28),
-    "train-labels-idx1-ubyte": (60000,),
-    "t10k-images-idx3-ubyte": (10000, 28, 28),
-    "t10k-labels-idx1-ubyte": (10000,),
-}
 DAMAGED = "train-images-idx3-ubyte"  # the file that is read first, whatever the others are
 LOAD = "from d2lmini import load_fashion_mnist\nlen(load_fashion_mnist().train_images)"
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SETTINGS = ("D2LMINI_DATA", "MPLCONFIGDIR", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONPYCACHEPREFIX", "PYTHONPATH")
 FAMILIES = ("XDG_", "JUPYTER_", "PYTEST_", "COV_")  # of such settings, by how their names start
 
@@ -167,22 +158,8 @@ def verify(paths: list[Path], *, root: Path = ROOT, folder: Path | None = None, 
         if root == ROOT:
             command += ["-p", "no:cacheprovider"]
         run = start(command, folder or paths[0].parent, **how)
-        return run._replace(items=verdicts(report) if report.exists() else {})
-
-
-def verdicts(report: Path) -> dict[tuple[str, str], tuple[str, str]]:
-    found = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        if not case.get("name"):  # it was interrupted
-            continue
-        child = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
-        outcome = "passed" if child is None else child.tag
-        message = "" if child is None else f"{child.get('message')} {child.text}"
-        # The class's name is lost for a file outside pytest's root; the cell's own record is not.
-        records = (literal_eval(p.get("value")) for p in case.iter("property"))
-        place = next((record["place"].partition(",")[0] for record in records), case.get("classname"))
-        found[place.removesuffix(".ipynb").rpartition(".")[2], case.get("name")] = outcome, message
-    return found
+        found = cases(report) if report.exists() else ()
+        return run._replace(items={(c.notebook, c.item): (c.outcome, f"{c.message} {c.text}") for c in found})
 
 
 def write(path: Path, cells: list[NotebookNode]) -> Path:
@@ -207,10 +184,10 @@ def later() -> NotebookNode:
 def data_set(folder: Path) -> Path:
     """The four files: the real ones where they are installed, else of their names and shapes only."""
     folder.mkdir()
-    for name, shape in FILES.items():
+    for name, shape, _ in FILES:
         packed = folder / f"{name}.gz"
-        if (DEBIAN / packed.name).is_file():
-            packed.symlink_to(DEBIAN / packed.name)
+        if (DEBIAN_FOLDER / packed.name).is_file():
+            packed.symlink_to(DEBIAN_FOLDER / packed.name)
         else:
             packed.write_bytes(gzip.compress(idx(shape), compresslevel=1))
     return folder
@@ -261,7 +238,7 @@ def damaged(folder: Path, damage: Callable[[Path], None], says: str) -> Result:
 
 def damaged_cache(folder: Path) -> Result:
     """Debian's copy is used in its place, with a warning, which a chapter's output hasn't."""
-    if not DEBIAN.exists():
+    if not DEBIAN_FOLDER.exists():
         raise NotPossible("there is no second copy of the data to fall back on")
     (folder / "cache").mkdir()
     truncate(data_set(folder / "cache" / "d2lmini") / f"{DAMAGED}.gz")
@@ -317,22 +294,22 @@ def possible(*command: str | Path) -> bool:
         return False
 
 
-def without_debian(folder: Path) -> tuple[tuple[str | Path, ...], dict[str, Path]]:
-    """How to run where Debian's data set isn't: (under what, environment variables)."""
-    if not DEBIAN.exists():
-        return (), {}
-    if possible(*UNSHARE, "sh", "-c", HIDE, DEBIAN, sys.executable, "-c", ""):
-        return (*UNSHARE, "sh", "-c", HIDE, DEBIAN), {}
-    copy = folder / "copy"  # without the right to hide a folder: a package that looks elsewhere
-    shutil.copytree(ROOT / "d2lmini", copy / "d2lmini")
-    module = copy / "d2lmini" / "data.py"
-    module.write_text(module.read_text(encoding="utf-8").replace(str(DEBIAN), str(copy)), encoding="utf-8")
-    return (), {"PYTHONPATH": copy}
+def without_debian(folder: Path) -> tuple[tuple[str | Path, ...], Path]:
+    """How to run where Debian's data set isn't: (under what, with which checkout)."""
+    if not DEBIAN_FOLDER.exists():
+        return (), ROOT
+    if possible(*UNSHARE, "sh", "-c", HIDE, DEBIAN_FOLDER, sys.executable, "-c", ""):
+        return (*UNSHARE, "sh", "-c", HIDE, DEBIAN_FOLDER), ROOT
+    checkout = copy_checkout(folder / "copy")  # without the right to hide a folder: one that looks elsewhere
+    for module in (checkout / "d2lmini" / "data.py", checkout / "tools" / "data_status.py"):
+        text = module.read_text(encoding="utf-8").replace(str(DEBIAN_FOLDER), str(checkout))
+        module.write_text(text, encoding="utf-8")
+    return (), checkout
 
 
 def offline(folder: Path, answers: bool) -> Result:
     """The network refuses every connection; or it takes it and says nothing, and a cell is bad."""
-    under, variables = without_debian(folder)
+    under, checkout = without_debian(folder)
     load = "from d2lmini import load_fashion_mnist\ndata = load_fashion_mnist()\ndata.is_sample"
     bad = code("bad", "1 + 1", value("3"))
     cells = [
@@ -343,9 +320,9 @@ def offline(folder: Path, answers: bool) -> Result:
     ]
     with deaf_server() as port:
         proxy = f"http://127.0.0.1:{port if answers else closed_port()}"
-        variables |= {"http_proxy": proxy, "https_proxy": proxy}
+        variables = {"http_proxy": proxy, "https_proxy": proxy, "PYTHONPATH": checkout}
         path = write(folder / "a.ipynb", cells)
-        run = verify([path], under=under, XDG_CACHE_HOME=folder / "cache", **variables)
+        run = verify([path], root=checkout, under=under, XDG_CACHE_HOME=folder / "cache", **variables)
     outcomes = {"load": "passed", "full": "passed"}
     outcomes |= {"bad": "failure", "later": "skipped"} if answers else {"later": "passed"}
     reason = run.line("not compared: a.ipynb, cell full: only the sample of the data is here")
@@ -371,9 +348,7 @@ def set_writable(folder: Path, writable: bool) -> None:
 def read_only_checkout(folder: Path, cells: list[NotebookNode]) -> Iterator[tuple[Path, dict]]:
     """A copy of the checkout with a notebook, and how to run in it as one who can't write."""
     checkout, home = folder / "checkout", folder / "home"
-    for name in ("tests", "tools", "d2lmini"):
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", checkout)
+    copy_checkout(checkout)
     home.mkdir()
     (checkout / "notebooks").mkdir()
     path = write(checkout / "notebooks" / "01_a.ipynb", cells)
@@ -661,7 +636,3 @@ def table(faults: list[Fault] = FAULTS) -> str:
             verdict = f"**{verdict}: not {'; not '.join(result.wrong)}**"
         lines.append(f"| {fault.name} | {fault.must} | {verdict} | {result.seconds:.1f} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(table([fault for fault in FAULTS if not sys.argv[1:] or fault.name in sys.argv[1:]]))

@@ -1,6 +1,6 @@
 """What pytest says of the golden notebooks, with this repository's plugin and with plain nbval.
 
-python tests/golden_verdicts.py     prints both as a table, for tests/README.md (three minutes)
+`make verdicts` puts both into a table, for tests/README.md.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from golden_notebooks import BAD, GOOD, OWN, SLEEPER, Golden
+from checkout import ROOT
+from golden_notebooks import BAD, OWN, SLEEPER, Golden
+from junit import cases
 
-ROOT = Path(__file__).resolve().parent.parent
 CELL_LIMIT = 4  # seconds, for the endless loops
 
 
@@ -61,15 +61,10 @@ def verify(folder: Path, goldens: Iterable[Golden], plain: bool = False) -> tupl
         timeout=600,
     )
     assert report.exists(), done.stdout + done.stderr
-    verdicts = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        child = next((child for child in case if child.tag not in ("properties", "system-out")), None)
-        said = "" if child is None else f"{child.get('message')}\n{child.text}"
-        place = case.get("classname") or case.get("name")
-        notebook = place.removesuffix(".ipynb").rpartition(".")[2].rpartition("/")[2]
-        verdicts[notebook, case.get("name")] = Verdict(
-            "passed" if child is None else child.tag, said, float(case.get("time"))
-        )
+    verdicts = {
+        (case.notebook, case.item): Verdict(case.outcome, f"{case.message}\n{case.text}", case.seconds)
+        for case in cases(report)
+    }
     return verdicts, done.stdout
 
 
@@ -103,7 +98,3 @@ def judge(golden: Golden, verdicts: dict[tuple[str, str], Verdict]) -> tuple[boo
     said = f"fails at {'its file' if failed[0] == file else failed[0]}" if failed else "passes"
     seconds = sum(v.seconds for v in mine.values())
     return right, said + (f", {seconds:.0f} s" if seconds > 3 else "")
-
-
-if __name__ == "__main__":
-    print(table(GOOD + BAD))

@@ -11,8 +11,10 @@ import nbformat
 import pytest
 import results
 import table
+from checkout import ROOT
 from golden_notebooks import Golden, code, value
-from judge import ROOT, run_pytest, stem
+from judge import run_pytest
+from junit import stem
 from notebook_plugin.compare import Tolerance
 from output_changes import HARMLESS, PER_CHAPTER, changes, moved
 from package_faults import FAULTS

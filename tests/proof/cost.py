@@ -16,7 +16,7 @@ import time
 
 import chapters
 import results
-from judge import ROOT
+from checkout import ROOT
 
 PLAIN = [
     "-c",

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
-import shutil
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from checkout import copy_checkout
 from data_status import status
-from notebook_plugin.cells import PROPERTY
+from junit import Case, cases
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COLOUR = re.compile(r"(?:\x1b|#x1B)\[[\d;]*m")  # as pytest writes them into its XML
 MACHINE = ("didn't start", "the kernel died", "Timeout of")  # a failure that says nothing of the code
 AT_ONCE = 2  # runs at a time, each with one kernel
-PARTS = ("d2lmini", "notebooks", "tests", "tools", "pyproject.toml", "README.md")
 
 
 class Failure(NamedTuple):
@@ -40,24 +36,13 @@ def require_full_data() -> None:
         sys.exit("the full Fashion-MNIST is needed; only the shipped sample is here")
 
 
-def copy_repository(folder: Path) -> Path:
-    """A copy of what the chapters and the plugin need, in a new folder."""
-    for part in PARTS:
-        source, target = ROOT / part, folder / part
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    return folder
-
-
 class Copies:
     """Copies of the repository in a folder, so that runs at a time don't meet in one."""
 
     def __init__(self, folder: Path) -> None:
         self.free: SimpleQueue[Path] = SimpleQueue()
         for number in range(AT_ONCE):
-            self.free.put(copy_repository(folder / str(number)))
+            self.free.put(copy_checkout(folder / str(number), ["notebooks"]))
 
     @contextmanager
     def one(self) -> Iterator[Path]:
@@ -107,24 +92,21 @@ def run_pytest(
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
-    failures, verdicts = [], []
-    for case in ElementTree.parse(report).iter("testcase"):
-        verdicts += [
-            ast.literal_eval(p.get("value")) for p in case.iter("property") if p.get("name") == PROPERTY
-        ]
-        for child in case:
-            if child.tag in ("failure", "error"):
-                place = case.get("classname") or case.get("name")
-                text = COLOUR.sub("", child.text or child.get("message") or "")
-                by_machine = child.tag == "error" or any(words in text for words in MACHINE)
-                failures.append(Failure(stem(place), case.get("name"), what_was_said(text), by_machine))
+    found = list(cases(report))
+    failures = [failure(case) for case in found if case.outcome in ("failure", "error")]
     if bool(failures) != (done.returncode == 1):
         raise RuntimeError(
             f"pytest ended with {done.returncode}, but its report has {len(failures)} failures"
         )
-    passed = [verdict for verdict in verdicts if verdict["outcome"] == "passed"]
-    compared = [verdict for verdict in passed if verdict["kind"] != "not compared"]
-    return Run(failures, len(compared), sum(not verdict["identical"] for verdict in compared))
+    passed = [case.record for case in found if case.record.get("outcome") == "passed"]
+    compared = [record for record in passed if record["kind"] != "not compared"]
+    return Run(failures, len(compared), sum(not record["identical"] for record in compared))
+
+
+def failure(case: Case) -> Failure:
+    text = COLOUR.sub("", case.text or case.message)
+    by_machine = case.outcome == "error" or any(words in text for words in MACHINE)
+    return Failure(case.notebook, case.item, what_was_said(text), by_machine)
 
 
 def what_was_said(text: str) -> str:
@@ -142,12 +124,3 @@ def what_was_said(text: str) -> str:
         if re.match(r"[\w/ .+-]*: (line \d+|the picture)|the kinds or the order", line)
     )
     return next(told, lines[-1] if lines else "")[:160]
-
-
-def stem(place: str) -> str:
-    """The notebook's name in a report's place.
-
-    >>> stem("notebooks.01_a.ipynb"), stem("notebooks/01_a.ipynb")
-    ('01_a', '01_a')
-    """
-    return place.removesuffix(".ipynb").rpartition(".")[2].rpartition("/")[2]

@@ -19,7 +19,8 @@ from pathlib import Path
 import chapters
 import nbformat
 import results
-from judge import AT_ONCE, ROOT, require_full_data, run_pytest
+from checkout import ROOT
+from judge import AT_ONCE, require_full_data, run_pytest
 from output_changes import HARMLESS, PER_CHAPTER, Change, changes
 from recording import CURVE, LABEL, record, stored
 from replay import RECORD

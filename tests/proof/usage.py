@@ -9,7 +9,7 @@ from pathlib import Path
 
 import chapters
 import nbformat
-from judge import ROOT
+from checkout import ROOT
 from package_faults import Fault
 from recording import code_cells
 
