@@ -3,6 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+MUTATE := $(VENV)/.mutate
 
 # make run CHAPTERS="02 07"      only these chapters (also for update)
 CHAPTERS ?=
@@ -12,12 +13,14 @@ TORCH_INDEX ?=
 PYTHON ?=
 
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/whl/$(TORCH_INDEX))
-PYTEST := $(PY) -m pytest --nbval
-PROOF := PYTHONPATH=tests/proof:tests:tools $(PY)
+PYTEST := $(PY) -m pytest
+NBPROOF := $(PY) -m nbproof
+# Two files at a time, each kernel with one thread; the last chapters, which take minutes, first.
+TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands clean data
-.PHONY: mutate mutate-outputs stability verdicts cost proof-table
+.PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
 	@echo 'make COMMAND, where COMMAND is one of'
@@ -29,15 +32,16 @@ help:  ## this list
 setup: $(STAMP)  ## make .venv and install everything
 
 run: data  ## run the chapters into build/ and print each one's result
-	@$(PY) tools/run_chapters.py $(CHAPTERS)
+	@$(NBPROOF) run $(CHAPTERS)
 
-test: lint data  ## lint, unit tests, doctests, and every chapter against its stored outputs
-	@chapters="$$($(PY) tools/chapters.py)" && $(PYTEST) README.md tests d2lmini $$chapters
+test: lint data test-nbproof  ## lint, unit tests, doctests, and every chapter against its stored outputs
+	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini
 
-# Two files at a time, each kernel with one thread. A notebook's cells must stay in one process.
 test-fast: lint data  ## the same without the chapters that train networks
-	@chapters="$$($(PY) tools/chapters.py --fast)" && \
-	  OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile README.md tests d2lmini $$chapters
+	@chapters="$$($(NBPROOF) list --reverse --fast)" && $(TWO) $$chapters README.md tests d2lmini
+
+test-nbproof: $(STAMP)  ## the tests of nbproof, which compares the outputs
+	@cd nbproof && OMP_NUM_THREADS=1 ../$(PYTEST) -n 2 --dist loadfile
 
 lint: $(STAMP)  ## ruff, on modules and notebooks
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
@@ -46,34 +50,34 @@ lab: $(STAMP)  ## JupyterLab on the notebooks
 	@$(PY) -m jupyterlab --notebook-dir=notebooks
 
 update: data  ## run the chapters and store their outputs in notebooks/
-	@$(PY) tools/update_outputs.py $(CHAPTERS)
+	@$(NBPROOF) update $(CHAPTERS)
 
 bench: data  ## measure training, cross-correlation, loading, importing
 	@$(PY) tools/bench.py
 
-bands: data  ## measure again, over seeds, the bands that training must keep (an hour and more)
-	@$(PY) tools/measure_bands.py $(CHAPTERS)
+bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)
+	@$(NBPROOF) bands $(CHAPTERS)
 
-mutate: data  ## put faults into d2lmini: do the chapters notice? (an hour)
-	@OMP_NUM_THREADS=1 $(PROOF) tests/proof/mutate_package.py
+mutate: data $(MUTATE)  ## put faults into d2lmini: do chapters and unit tests notice? (an hour)
+	@OMP_NUM_THREADS=1 $(NBPROOF) mutate
 
 mutate-outputs: data  ## change stored outputs: does the test notice?
-	@OMP_NUM_THREADS=1 $(PROOF) tests/proof/mutate_outputs.py
+	@OMP_NUM_THREADS=1 $(NBPROOF) mutate-outputs
 
 stability: data  ## run the chapters under other settings: is there a false alarm? (an hour)
-	@$(PROOF) tests/proof/stability.py
+	@$(NBPROOF) stability
 
 verdicts: data  ## judge the golden notebooks and the faults of the machine
-	@$(PROOF) tests/proof/verdicts.py
+	@$(PY) tests/verdicts.py
 
 cost: data  ## time the notebook plugin against plain nbval
-	@$(PROOF) tests/proof/cost.py
+	@$(NBPROOF) cost
 
-proof-table: $(STAMP)  ## write what these measured into tests/README.md
-	@$(PROOF) tests/proof/table.py
+proof-table: $(STAMP)  ## write what these measured into nbproof/README.md and tests/README.md
+	@$(PY) tests/figures.py
 
 clean:  ## remove what was built, .venv too
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info nbproof/build nbproof/src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 data: $(STAMP)
@@ -81,7 +85,7 @@ data: $(STAMP)
 
 # The environment is kept when it works, and pip moves only what changed. The font list is
 # built here, because matplotlib would announce it in the first notebook's output.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml nbproof/pyproject.toml constraints.txt
 	@set -e; ok='import sys; sys.exit(sys.version_info < (3, 11))'; \
 	if ! $(PY) -c "$$ok" 2>/dev/null; then \
 	  python=''; \
@@ -96,6 +100,10 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null; \
 	echo 'setup: installing packages (torch is large: a few minutes the first time)'; \
-	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[test]'; \
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e ./nbproof -e '.[book,test]'; \
 	$(PY) -c 'import matplotlib.font_manager'; \
 	touch $@
+
+$(MUTATE): $(STAMP)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './nbproof[mutate]'
+	@touch $@

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import chapters
 import nbformat
 import prose
 import pytest
-from golden_notebooks import code, picture, printed, raised, value
+from nbformat.v4 import new_code_cell, new_output
+from nbproof.select import number, select
+from nbproof.settings import load
 from prose import Place
 
-ROOT = chapters.ROOT
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = select(load(ROOT))
 CITATIONS = prose.citations((ROOT / "tests" / "citations.txt").read_text(encoding="utf-8"))
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md")), ROOT / "tests" / "bands.md"]
 
@@ -25,28 +27,28 @@ def name(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def book():
-    return {path: nbformat.read(path, as_version=4) for path in chapters.find()}
+    return {path: nbformat.read(path, as_version=4) for path in CHAPTERS}
 
 
-@pytest.mark.parametrize("path", chapters.find(), ids=name)
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_a_chapters_numbers_are_printed_or_cited(book, path):
     cells = [cell for cell in book[path].cells if cell.cell_type == "code"]
     if all(cell.execution_count is None for cell in cells):
         pytest.skip(f"{path.name} was never run: there is nothing to hold its numbers to")
-    cited = [number for chapter, number, _ in CITATIONS if chapter == chapters.number(path)]
+    cited = [cited for chapter, cited, _ in CITATIONS if chapter == number(path)]
     places, texts = prose.markdown_cells(book[path]), list(prose.printed_texts(book[path]))
     wrong = prose.unprinted(places, texts, cited)
     assert not wrong, "print it in a cell, mend it, or cite it in tests/citations.txt"
-    needless = [number for number in cited if number not in {n for _, n in prose.unprinted(places, texts)}]
+    needless = [each for each in cited if each not in {n for _, n in prose.unprinted(places, texts)}]
     assert not needless, "these are printed, or no longer in the chapter: take them from tests/citations.txt"
 
 
-@pytest.mark.parametrize("path", chapters.find(), ids=name)
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_a_chapters_links_lead_somewhere(book, path):
     assert prose.broken_links(prose.markdown_cells(book[path]), path, ROOT) == []
 
 
-@pytest.mark.parametrize("path", chapters.find(), ids=name)
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_the_sections_and_exercises_a_chapter_names_exist(book, path):
     texts = (place.text for notebook in book.values() for place in prose.markdown_cells(notebook))
     assert prose.missing_sections(prose.markdown_cells(book[path]), prose.sections(texts)) == []
@@ -60,12 +62,13 @@ def test_a_pages_links_lead_somewhere(path):
 
 # --- that the checks see what they should -------------------------------------------------------
 
+PICTURE = new_output("display_data", {"image/png": "", "text/plain": "<Figure size 640x480 with 1 Axes>"})
 OUTPUTS = nbformat.v4.new_notebook(
     cells=[
-        code("a", "print('61,706 weights, loss 2.303')", printed("61,706 weights, loss 2.303\n")),
-        code("b", "224, 112", value("(224, 112)")),
-        code("c", "f()", raised("ValueError", "only 418 left")),
-        code("d", "draw()", picture(1)),
+        new_code_cell(outputs=[new_output("stream", text="61,706 weights, loss 2.303\n")]),
+        new_code_cell(outputs=[new_output("execute_result", {"text/plain": "(224, 112)"})]),
+        new_code_cell(outputs=[new_output("error", ename="ValueError", evalue="only 418 left")]),
+        new_code_cell(outputs=[PICTURE]),
     ]
 )
 
@@ -102,8 +105,7 @@ def test_numbers_that_no_cell_printed_are_found(text, wrong):
 
 
 def test_a_picture_prints_nothing():
-    cell = code("d", "draw()", picture(1))
-    cell.outputs[0].data["text/plain"] = "<Figure size 640x480 with 1 Axes>"
+    cell = new_code_cell(outputs=[PICTURE])
     assert list(prose.printed_texts(nbformat.v4.new_notebook(cells=[cell]))) == []
 
 

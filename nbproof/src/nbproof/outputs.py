@@ -1,7 +1,7 @@
-"""The stored form of a cell's outputs, free of what differs between two equal runs.
+"""A cell's outputs: gathered from its kernel's messages, and their stored form.
 
-`make update` stores outputs in this form, and the pytest plugin brings new outputs into it before
-it compares.
+The stored form is free of what differs between two equal runs. Outputs are stored in it, and new ones are
+brought into it before they are compared.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version of matplotlib
@@ -20,6 +22,41 @@ PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version 
 _PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)""")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
+
+
+class Gathered:
+    """The outputs of one cell, as a reader's editor would show them, message by message."""
+
+    def __init__(self) -> None:
+        self.outputs: list[NotebookNode] = []
+        self.displays: dict[str, list[NotebookNode]] = {}
+        self.clears = False
+
+    def add(self, message: dict[str, Any]) -> bool:
+        """Take a message in; False if it's none that shows something."""
+        kind, content = message["msg_type"], message["content"]
+        if kind == "clear_output":
+            self.clears = True
+            if not content.get("wait"):
+                self._clear()
+            return True
+        name = content.get("transient", {}).get("display_id")
+        if kind == "update_display_data":
+            for shown in self.displays.get(name, []):
+                shown["data"], shown["metadata"] = content["data"], content["metadata"]
+            return True
+        if kind not in ("stream", "display_data", "execute_result", "error"):
+            return False
+        if self.clears:
+            self._clear()
+        output = output_from_msg({"header": {"msg_type": kind}, "content": content})
+        self.outputs.append(output)
+        if name:
+            self.displays.setdefault(name, []).append(output)
+        return True
+
+    def _clear(self) -> None:
+        self.outputs, self.displays, self.clears = [], {}, False
 
 
 def merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
@@ -66,7 +103,7 @@ def strip_png(data: str) -> str:
     return base64.b64encode(b"".join(kept)).decode("ascii")
 
 
-def normalise(outputs: Iterable[NotebookNode], execution_count: int) -> list[NotebookNode]:
+def stored_form(outputs: Iterable[NotebookNode], execution_count: int) -> list[NotebookNode]:
     """Outputs as they are stored."""
     stored = merge_streams(outputs)
     for output in stored:
@@ -89,6 +126,21 @@ def _in_a_file(part: str) -> bool:
     return _COLOUR.sub("", part).lstrip().startswith("File ")
 
 
+def changed(outputs: Iterable[NotebookNode], change: Callable[[str, Any], Any]) -> list[NotebookNode]:
+    """Copies of outputs, each value `change(mime type or name, value)`."""
+    found = []
+    for output in outputs:
+        copy = NotebookNode(output)
+        if output["output_type"] == "stream":
+            copy["text"] = change(output["name"], output["text"])
+        elif output["output_type"] == "error":
+            copy["evalue"] = change("error text", output["evalue"])
+        else:
+            copy["data"] = {mime: change(mime, value) for mime, value in output["data"].items()}
+        found.append(copy)
+    return found
+
+
 def texts(output: NotebookNode) -> list[str]:
     """Every text of an output that a reader may see."""
     if output["output_type"] == "stream":
@@ -102,7 +154,7 @@ def texts(output: NotebookNode) -> list[str]:
     ]
 
 
-def faults(outputs: Iterable[NotebookNode]) -> list[str]:
+def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
     """What must not be stored, each with its mend; empty for clean outputs."""
     found = []
     for output in outputs:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from nbproof.settings import SETTINGS
+
 NAME = "notebook-report.html"
 PICTURES = "notebook-failures"
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -28,47 +30,53 @@ _HEAD = """<!DOCTYPE html>
 """
 
 
-class Failure(NamedTuple):
-    """What a page shows of one: the cell, pytest's message, the files of its pictures."""
+class Report(NamedTuple):
+    """What the page shows of a failure: the place, pytest's message, the files of its pictures."""
 
     place: str
     message: str
     pictures: list[str]
 
 
+def place_of(path: Path, config: pytest.Config) -> str:
+    """A notebook's path as messages name it: from the book's folder or the working one, else whole."""
+    for folder in (config.rootpath, config.invocation_params.dir):
+        if path.resolve().is_relative_to(folder.resolve()):
+            return path.resolve().relative_to(folder.resolve()).as_posix()
+    return path.as_posix()
+
+
 def folder(path: Path, config: pytest.Config) -> Path:
-    """Where to write about a notebook: the repository's build/, or one in the working folder."""
-    root = config.rootpath.resolve()
-    inside = path.resolve().is_relative_to(root)
-    return (root if inside else config.invocation_params.dir) / "build"
+    """Where to write about a notebook: the book's build folder, or one in the working folder."""
+    settings = config.stash[SETTINGS]
+    inside = path.resolve().is_relative_to(config.rootpath.resolve())
+    return (config.rootpath if inside else config.invocation_params.dir).resolve() / settings.build
 
 
-def mark(report: pytest.CollectReport | pytest.TestReport, node: pytest.Item | pytest.Collector) -> None:
-    """Note in a notebook's report its place and its page's; a report tells no path on its own."""
-    path = getattr(node, "path", None)
-    if path and path.suffix == ".ipynb":
-        place = f"{path.name}, {node.name}" if isinstance(node, pytest.Item) else path.name
-        report.notebook = {"folder": str(folder(path, node.config)), "place": place}
+def pictures_of(path: Path, config: pytest.Config) -> Path:
+    """The folder for the pictures of one notebook's failures."""
+    parts = [part for part in Path(place_of(path, config)).parts if part != Path(part).anchor]
+    return folder(path, config).joinpath(PICTURES, *parts)
 
 
-def forget_pictures(build: Path, notebook: str) -> None:
+def forget_pictures(path: Path, config: pytest.Config) -> None:
     """Delete the pictures of a notebook's earlier run."""
-    shutil.rmtree(build / PICTURES / notebook, ignore_errors=True)
+    shutil.rmtree(pictures_of(path, config), ignore_errors=True)
 
 
-def save_pictures(build: Path, notebook: str, cell: str, pictures: dict[str, str]) -> list[str]:
+def save_pictures(path: Path, config: pytest.Config, cell: str, pictures: dict[str, str]) -> list[str]:
     """Write a failure's pictures, {label: base64}; the paths of the files."""
     paths = []
     for label, data in pictures.items():
         name = re.sub(r"[^\w-]+", "-", f"{cell}-{label}")
-        path = build / PICTURES / notebook / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(data))
-        paths.append(str(path))
+        file = pictures_of(path, config) / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(data))
+        paths.append(str(file))
     return paths
 
 
-def write(build: Path, failures: Iterable[Failure]) -> Path:
+def write(build: Path, failures: Iterable[Report]) -> Path:
     """Write the page, self-contained; its path."""
     failures = list(failures)
     parts = [_HEAD, f"<h1>{len(failures)} failed</h1>\n"]

@@ -20,7 +20,8 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from notebook_plugin.compare import Tolerance
+from nbproof.compare import Tolerance
+from nbproof.settings import Settings
 
 NAMES = ("exact", "tolerant", "statistical")
 KEYS = ("kind", "rtol", "atol", "why", "data", "bands", "timeout")
@@ -30,32 +31,32 @@ STATISTICAL = Tolerance(rtol=0.0, atol=0.2)
 
 @dataclass
 class Kind:
-    """The promise; `faults` says what is wrong with how it is made."""
+    """The promise; `flaws` says what is wrong with how it is made."""
 
     name: str = "exact"
     tolerance: Tolerance = field(default_factory=Tolerance)
     why: str = ""
-    full_data: bool = False
+    conditions: list[str] = field(default_factory=list)
     timeout: float | None = None  # seconds
-    faults: list[str] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
 
 
-def of(cell: Mapping[str, Any], options: Mapping[str, bool]) -> Kind:
+def of(cell: Mapping[str, Any], options: Mapping[str, bool], settings: Settings) -> Kind:
     """A cell's kind; `options` is what nbval has read from its tags and comments."""
-    marks = cell["metadata"].get("d2lmini", {})
+    marks = cell["metadata"].get(settings.key, {})
     kind = Kind(marks.get("kind", "exact"), why=str(marks.get("why", "")).strip())
-    kind.full_data = marks.get("data") == "full"
+    kind.conditions = [key for key in settings.conditions if key in marks]
     if unknown := sorted(set(marks) - set(KEYS)):
-        kind.faults.append(f"its metadata has unknown keys d2lmini.{', d2lmini.'.join(unknown)}")
+        kind.flaws.append(f"its metadata has unknown keys d2lmini.{', d2lmini.'.join(unknown)}")
     if kind.name not in NAMES:
-        kind.faults.append(f"its d2lmini.kind is {kind.name!r}; it must be one of {NAMES}")
+        kind.flaws.append(f"its d2lmini.kind is {kind.name!r}; it must be one of {NAMES}")
     if marks.get("data", "full") != "full":
-        kind.faults.append(f'its d2lmini.data is {marks["data"]!r}; only "full" is known')
+        kind.flaws.append(f'its d2lmini.data is {marks["data"]!r}; only "full" is known')
     kind.timeout = marks.get("timeout")
     if "timeout" in marks and not (_is_number(kind.timeout) and kind.timeout > 0):
-        kind.faults.append(f"its d2lmini.timeout is {kind.timeout!r}; it must be a number of seconds")
-    kind.faults += _tolerance(kind, marks)
-    kind.faults += _comparison(kind, cell["source"], options)
+        kind.flaws.append(f"its d2lmini.timeout is {kind.timeout!r}; it must be a number of seconds")
+    kind.flaws += _tolerance(kind, marks)
+    kind.flaws += _comparison(kind, cell["source"], options)
     return kind
 
 
@@ -88,14 +89,14 @@ def _comparison(kind: Kind, source: str, options: Mapping[str, bool]) -> list[st
                 'statistical (metadata d2lmini.kind "statistical", d2lmini.why, and an assert)'
             ]
         return []
-    faults = []
+    flaws = []
     if not ignored:
-        faults.append("it is statistical, but lacks the tag nbval-ignore-output")
+        flaws.append("it is statistical, but lacks the tag nbval-ignore-output")
     if not kind.why:
-        faults.append("it is statistical, but doesn't say why (metadata d2lmini.why)")
+        flaws.append("it is statistical, but doesn't say why (metadata d2lmini.why)")
     if not asserts_a_comparison(source):
-        faults.append("it is statistical, but has no assert that compares a figure with its band")
-    return faults
+        flaws.append("it is statistical, but has no assert that compares a figure with its band")
+    return flaws
 
 
 def asserts_a_comparison(source: str) -> bool:

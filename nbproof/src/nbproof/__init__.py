@@ -1,0 +1,23 @@
+"""Notebooks as tests: what pytest's plugin nbval leaves unchecked, checked.
+
+plugin      options and hooks of pytest; nbval's nodes are swapped for those of `nodes`
+nodes       a notebook, its cells, its hygiene, and the copy that is stored at its end
+notebook    a notebook's file: read it, clean it, find what a reader would stumble over
+kernel      one kernel: started, watched, limited, ended, or replayed from a record
+outputs     a cell's outputs, gathered from its kernel, and their stored form
+compare     stored outputs against new ones: order, text with its numbers, pictures
+kinds       what a cell promises: an exact output, a tolerant one, or a band that it asserts
+report      the counts, the page of failures, the verdicts for a program
+settings    what is a book's own
+
+commands    run notebooks, store their outputs
+harness     start pytest on notebooks from a program, and read its verdicts
+bands       measure what training gives, over seeds
+mutate      put faults into a package: do the notebooks notice?
+changes     change stored outputs: does the plugin notice?
+stability   run unchanged notebooks under other settings of a machine: is there a false alarm?
+cost        time the plugin against plain nbval
+store       files that are written wholly or not at all
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""The commands: `nbproof COMMAND …`, or `python -m nbproof COMMAND …`, in a book's folder."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from nbproof.settings import Settings, SettingsError, load
+
+COMMANDS = {
+    "run": "execute the notebooks into copies, and print each one's result",
+    "update": "execute the notebooks and store their outputs",
+    "list": "print the notebooks' paths",
+    "bands": "measure, over seeds, what training gives",
+    "mutate": "put faults into a package: do the notebooks and the tests notice?",
+    "mutate-outputs": "change stored outputs: does the plugin notice?",
+    "stability": "run unchanged notebooks under other settings: is there a false alarm?",
+    "cost": "time the plugin against plain nbval",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] not in COMMANDS:
+        lines = [f"  {name:<15} {what}" for name, what in COMMANDS.items()]
+        print("nbproof COMMAND …, where COMMAND is one of", *lines, sep="\n", file=sys.stderr)
+        return 2
+    command, *rest = argv
+    try:
+        settings = load(Path.cwd())
+        if command in ("run", "update"):
+            from nbproof import commands
+
+            return commands.main(command, rest, settings)
+        if command == "list":
+            return list_notebooks(rest, settings)
+        return importlib.import_module(f"nbproof.{command.replace('-', '_')}").main(rest, settings)
+    except SettingsError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def list_notebooks(argv: list[str], settings: Settings) -> int:
+    """Print the paths of the selected notebooks, a line each."""
+    import argparse
+
+    from nbproof.select import SelectionError, add_arguments, select
+
+    parser = argparse.ArgumentParser(prog="nbproof list", description="Print the notebooks' paths.")
+    add_arguments(parser)
+    parser.add_argument("--reverse", action="store_true", help="the last one first")
+    args = parser.parse_args(argv)
+    try:
+        found = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
+        print(*(reversed(found) if args.reverse else found), sep="\n")
+    except SelectionError as error:
+        print(f"list: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Change stored outputs, one at a time, and see whether the plugin notices: `nbproof mutate-outputs`.
+
+Every quick notebook runs three times for real: as it is, with one curve of each figure moved by 2 % of its
+axis, and with one letter of each figure changed. Then hundreds of copies, each with one change in what is
+stored, are judged by the plugin (all but its kernels) against the real run (those that take minutes, against
+their stored outputs). Each must fail first at the changed cell, and those whose number moved by a tenth of
+its tolerance must pass. The exit code is 1 if one verdict is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from nbproof import store
+from nbproof.changes import HARMLESS, PER_NOTEBOOK, Change, changes
+from nbproof.harness import run_notebooks
+from nbproof.notebook import code_cells
+from nbproof.outputs import stored_form
+from nbproof.select import add_arguments, number, select
+from nbproof.settings import Settings
+
+AT_ONCE = 2  # runs at a time, each with one kernel
+RECORD = "record.json"
+
+# What runs before the first cell: every figure is changed when it is drawn.
+CHANGED = """
+from matplotlib.backend_bases import FigureCanvasBase
+def _move_a_curve(figure):
+    lines = [(ax, line) for ax in figure.axes for line in ax.get_lines() if len(line.get_xdata()) > 2]
+    if lines:
+        ax, line = lines[len(lines) // 2]
+        low, high = ax.get_ylim()
+        line.set_ydata([y + 0.02 * (high - low) for y in line.get_ydata()])
+        ax.set_ylim(low, high)
+def _change_a_label(figure):
+    texts = [text for ax in figure.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts)]
+    texts += [text for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()]
+    texts = [text for text in texts if text.get_text()[-1:].isalnum() and text.get_visible()]
+    if texts:
+        text = texts[len(texts) // 2]
+        last = text.get_text()[-1]
+        text.set_text(text.get_text()[:-1] + ("3" if last in "178" else "8" if last.isdigit() else "x"))
+def _draw(self, *args, draw=FigureCanvasBase.print_figure, **settings):
+    {change}(self.figure)
+    return draw(self, *args, **settings)
+FigureCanvasBase.print_figure = _draw
+"""
+CURVE, LABEL = (CHANGED.replace("{change}", name) for name in ("_move_a_curve", "_change_a_label"))
+Record = list[tuple[str, list[dict[str, Any]]]]
+
+
+def record(settings: Settings, path: Path, folder: Path, prelude: str = "") -> Record:
+    """Run a notebook after the code `prelude`; the source and the outputs of each cell."""
+    (folder / "prelude.py").write_text(prelude, encoding="utf-8")
+    options = ["--nbproof-mode=run", f"--nbproof-build={folder}", f"--nbproof-prelude={folder}/prelude.py"]
+    run = run_notebooks(settings, [path], options=options)
+    if run.failures:
+        raise RuntimeError(f"{path.name} fails without a change, at {run.failures[0].in_a_line}")
+    return stored(folder / path.name)
+
+
+def stored(path: Path) -> Record:
+    """The source and the stored outputs of each cell."""
+    cells = code_cells(nbformat.read(path, as_version=4))
+    return [(cell.source, stored_form(cell.outputs, 1)) for cell in cells]
+
+
+def judge(settings: Settings, path: Path, folder: Path) -> list[tuple[Change, str]]:
+    """All changes of a notebook, each with the item that failed first ("" if all passed)."""
+    folder.mkdir()
+    slow = number(path) in settings.slow
+    plain = stored(path) if slow else record(settings, path, folder)
+    curves, labels = (plain if slow else record(settings, path, folder, code) for code in (CURVE, LABEL))
+    (folder / path.name).unlink(missing_ok=True)
+    (folder / RECORD).write_text(json.dumps(plain), encoding="utf-8")
+    original = nbformat.read(path, as_version=4)
+    made = list(changes(original, plain, curves, labels, settings))
+    files = [folder / f"c{count:04}.ipynb" for count in range(len(made) + 1)]
+    for file, notebook in zip(files, [original, *(change.notebook for change in made)], strict=True):
+        file.write_text(nbformat.writes(notebook), encoding="utf-8")
+    run = run_notebooks(settings, files, options=[f"--nbproof-replay={RECORD}"], root=folder)
+    first = run.first_failures()
+    if files[0].name in first:
+        raise RuntimeError(f"{path.name} fails without a change, at {first[files[0].name]}")
+    return [(change, first.get(file.name, "")) for change, file in zip(made, files[1:], strict=True)]
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    parser = argparse.ArgumentParser(prog="nbproof mutate-outputs", description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # not the setting that the outputs were stored with
+    paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
+    if lacks := settings.hooks.lacking([source for path in paths for source, _ in stored(path)]):
+        print(f"mutate-outputs: {lacks}, and most cells wouldn't be compared")
+        return 2
+    judged: list[tuple[str, Change, str]] = []
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = {path.stem: pool.submit(judge, settings, path, Path(folder) / path.stem) for path in paths}
+        for name, run in runs.items():
+            judged += ((name, change, found) for change, found in run.result())
+            print(f"{name}: {len(run.result())} changes judged", flush=True)
+    figures = {}
+    for kind in PER_NOTEBOOK:
+        of_kind = [(change, found) for _, change, found in judged if change.kind == kind]
+        right = sum(found == change.fails_at for change, found in of_kind)
+        figures[kind] = {"made": len(of_kind), "right": right}
+        print(f"{kind:<45} {right:>4} of {len(of_kind):>4} {'pass' if kind in HARMLESS else 'caught'}")
+    wrong = [(name, change, found) for name, change, found in judged if found != change.fails_at]
+    for name, change, found in wrong:
+        print(f"WRONG: {name}, {change.kind}, cell {change.cell}: {found or 'passed'}")
+    if paths == select(settings):
+        with store.changed(settings.path("results")) as results:
+            results["outputs"] = {"kinds": figures, "settings": store.circumstances()}
+    return 1 if wrong else 0

@@ -1,0 +1,325 @@
+"""What pytest collects of a notebook: nbval's nodes, with the checks that nbval leaves out."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
+from nbval.cover import setup_coverage, teardown_coverage
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+
+from nbproof import figures, kinds, outputs, page, store
+from nbproof.compare import Difference, first_difference, outline, parts
+from nbproof.kernel import Kernel, KernelFailure, ReplayedKernel, environment
+from nbproof.notebook import UNREADABLE, Hygiene, clean, code_cells, headline, text_of
+from nbproof.settings import SETTINGS, Settings
+
+PROPERTY = "nbproof"  # under this name a cell's verdict travels in its report
+CHECK, RUN, UPDATE = "check", "run", "update"  # compare; execute into a copy; store outputs
+
+
+class Notebook(IPyNbFile):
+    """A notebook: its cells, and what comes before and after them. Its kernel starts at the first cell."""
+
+    failed_cell = ""  # the first that failed
+    error = ""  # and what was said of it, on one line
+    count = 0  # cells that were run
+    outcome = ""  # what was stored
+
+    @property
+    def settings(self) -> Settings:
+        return self.config.stash[SETTINGS]
+
+    @property
+    def mode(self) -> str:
+        return self.config.option.nbproof_mode
+
+    @functools.cached_property
+    def place(self) -> str:
+        return page.place_of(self.path, self.config)
+
+    @functools.cached_property
+    def sources(self) -> list[str]:
+        return [cell.source for cell in code_cells(self.nb)]
+
+    @functools.cached_property
+    def lacking(self) -> str:
+        """What the notebook needs in full and isn't here."""
+        return self.settings.hooks.lacking(self.sources)
+
+    def collect(self) -> Iterator[pytest.Item]:
+        checks_form = self.mode == CHECK and self.settings.hygiene and self.settings.is_own(self.path)
+        if checks_form:
+            yield FormItem.from_parent(self, name="hygiene")
+        with warnings.catch_warnings():  # of what nbformat mends on the fly: hygiene reports it
+            warnings.simplefilter("ignore", DuplicateCellId)
+            warnings.simplefilter("ignore", MissingIDFieldWarning)
+            try:
+                items = list(super().collect())
+            except UNREADABLE as error:
+                if checks_form:
+                    return  # that item says so
+                why = str(error).partition("\n")[0][:200]
+                self.error = f"it can't be read as a notebook: {why}"
+                raise self.CollectError(f"{self.place}: {self.error}") from None
+        upgraded = "orig_nbformat" in self.nb.metadata  # then its ids are new ones
+        for item in items:
+            yield Cell.from_parent(
+                self,
+                name=item.name if upgraded else item.cell.get("id") or item.name,
+                cell_num=item.cell_num,
+                cell=item.cell,
+                options=item.options,
+            )
+        if self.mode != CHECK:
+            yield StoreItem.from_parent(self, name="store")
+
+    def setup(self) -> None:
+        """Nothing yet: hygiene needs no kernel."""
+        self.begun = time.monotonic()
+        page.forget_pictures(self.path, self.config)
+
+    def start(self) -> None:
+        """Start the kernel, before the first cell. KernelFailure says why it can't be."""
+        if self.kernel is not None:
+            return
+        option = self.config.option
+        self.setup_sanitize_files()
+        if self.mode == UPDATE:
+            if not os.access(self.path.parent, os.W_OK):
+                raise KernelFailure("its folder can't be written to")
+            if self.settings.hygiene:
+                clean(self.nb)
+        if option.nbproof_replay:
+            record = json.loads((self.path.parent / option.nbproof_replay).read_text(encoding="utf-8"))
+            self.kernel = ReplayedKernel(record)
+            return
+        if option.nbval_current_env:
+            name = CURRENT_ENV_KERNEL_NAME
+        else:
+            name = option.nbval_kernel_name or self.nb.metadata.get("kernelspec", {}).get("name", "python3")
+        env = environment(self.settings, self.settings.hooks.variables(self.sources))
+        self.kernel = Kernel(name, str(self.path.parent), env, option.nbval_kernel_startup_timeout)
+        if getattr(option, "cov_source", None):
+            setup_coverage(self.config, self.kernel, self.fspath)
+        if self.kernel.language == "python":
+            self.kernel.run(figures.code(), option.nbval_kernel_startup_timeout)
+        for prelude in option.nbproof_prelude:
+            self.kernel.run(Path(prelude).read_text(encoding="utf-8"), option.nbval_cell_timeout)
+
+    def teardown(self) -> None:
+        if self.kernel is None:
+            return
+        if getattr(self.config.option, "cov_source", None) and self.kernel.is_alive():
+            teardown_coverage(self.config, self.kernel)
+        self.kernel.stop()
+
+    def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict[str, Any]:
+        """nbval's next message of the running cell, whose outputs are gathered here on the way."""
+        while True:
+            message = super().get_kernel_message(timeout, stream)
+            if message["parent_header"].get("msg_id") == self.kernel.running:
+                self.gathered.add(message)
+            if message["msg_type"] not in ("update_display_data", "clear_output"):  # nbval knows neither
+                return message
+
+
+class Cell(IPyNbCell):
+    """A code cell. It's run by nbval, and compared by `compare`."""
+
+    parent: Notebook
+    gathered: outputs.Gathered | None = None
+
+    @property
+    def fresh(self) -> list:
+        """What the cell has given so far."""
+        return outputs.merge_streams(self.gathered.outputs) if self.gathered else []
+
+    def runtest(self) -> None:
+        if not self.cell.source.strip():
+            return
+        notebook, settings = self.parent, self.parent.settings
+        kind = kinds.of(self.cell, self.options, settings)
+        self.kind, record = kind, verdict(self)
+        record.update(kind=kind.name, why=kind.why)
+        if notebook.mode == RUN:
+            kind.flaws.clear()
+        if kind.flaws and not (self.config.option.nbval_lax and notebook.mode == CHECK):
+            self.raise_cell_error("; ".join(kind.flaws))
+        stored = deepcopy(self.cell.outputs)
+        if notebook.mode == CHECK:
+            if self.cell.execution_count is None:
+                self.raise_cell_error("it was never run, so it has no output to compare")
+        else:
+            self._prepare()
+        self.stored = outputs.merge_streams(stored)
+        self._execute(kind.timeout)
+        if self.options["check_exception"] and not _has_error(self.fresh):
+            self.raise_cell_error("it is tagged raises-exception, but raises none")
+        if notebook.mode == UPDATE:
+            self._keep_outputs()
+        elif notebook.mode == CHECK:
+            stored, fresh = map(list, map(parts, self._normalised()))
+            record["identical"] = stored == fresh
+            if kind.name == "statistical" and not notebook.lacking:
+                self._compare_outline()
+
+    def _prepare(self) -> None:
+        """Before a cell is only run: nothing of it is compared, and its outputs will be new ones."""
+        self.options.update(check=False, skip=False)
+        self.parent.count += 1
+        self.cell.execution_count, self.cell.outputs = self.parent.count, []
+        if self.parent.mode == UPDATE and (lacks := self.parent.settings.hooks.lacking([self.cell.source])):
+            self.raise_cell_error(f"{lacks}, so its outputs can't be stored")
+
+    def _execute(self, limit: float | None) -> None:
+        """Let nbval run the cell, and compare it unless it's told not to."""
+        option = self.config.option
+        default = option.nbval_cell_timeout
+        option.nbval_cell_timeout = limit or default
+        self.gathered = self.parent.gathered = outputs.Gathered()
+        try:
+            self.parent.start()
+            super().runtest()
+        except KernelFailure as error:
+            if self.parent.kernel is not None:
+                self.parent.kernel.stop()
+            self.raise_cell_error(str(error))
+        finally:
+            option.nbval_cell_timeout = default
+            if self.parent.mode != CHECK:
+                self.cell.outputs = self.fresh
+
+    def _keep_outputs(self) -> None:
+        """Bring the outputs into their stored form; an error if they can't be stored."""
+        self.cell.outputs = outputs.stored_form(self.fresh, self.parent.count)
+        if flaws := outputs.flaws(self.cell.outputs):
+            self.raise_cell_error("; ".join(flaws))
+
+    def _compare_outline(self) -> None:
+        """Of a cell that asserts a band, compare what chance can't change."""
+        seen = functools.partial(outline, kind=self.kind)
+        difference = first_difference(*self._normalised(), self.kind.tolerance, seen)
+        if difference:
+            self.raise_cell_error("Cell outputs differ", str(difference))
+
+    def compare_outputs(self, test: Any, ref: Any, skip_compare: Any = None) -> bool:
+        """In nbval's place, which has merged streams across pictures: both sides from before that."""
+        if self.kind.conditions and self.parent.lacking:
+            verdict(self).update(kind="not compared", why=self.parent.lacking)
+            return True
+        difference = first_difference(*self._normalised(), self.kind.tolerance)
+        if difference:
+            self.comparison_traceback = [str(difference), *self._keep_pictures(difference)]
+        return difference is None
+
+    def _normalised(self) -> tuple[list, list]:
+        """Stored and new outputs, as the book's hook and the file of --nbval-sanitize-with leave them."""
+        hook = self.parent.settings.hooks.normalise
+
+        def cleaned(side: list) -> list:
+            return outputs.changed(side, lambda mime, value: self.sanitize(hook(mime, value)))
+
+        stored, fresh = cleaned(self.stored), cleaned(self.fresh)
+        if not any(figures.TYPE in output.get("data", {}) for output in stored):
+            for output in fresh:  # stored by another tool: its figures aren't described
+                output.get("data", {}).pop(figures.TYPE, None)
+        return stored, fresh
+
+    def _keep_pictures(self, difference: Difference) -> list[str]:
+        """Write out the pictures of a difference; the lines that say where they are."""
+        try:
+            paths = page.save_pictures(self.path, self.config, self.name, difference.pictures)
+        except OSError as error:
+            return [f"\nits pictures can't be written: {error}"]
+        verdict(self)["pictures"] = paths
+        return ["", *(f"{Path(p).stem.rpartition('-')[2]:>12}: {p}" for p in paths)] if paths else []
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
+        error = excinfo.value
+        if not isinstance(error, NbCellError):
+            return f"{place(self)}: {type(error).__name__}: {error}"
+        source = "\n".join(f"    {line}" for line in error.source.splitlines())
+        return f"{place(self)}: {error}\n\n{source}\n\n{error.inner_traceback or ''}".rstrip()
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, place(self)
+
+    def in_a_line(self, error: BaseException) -> str:
+        """What went wrong, for a list of notebooks."""
+        failed = [o for o in self.fresh if o.output_type == "error"]
+        if failed and str(error) == "Cell execution caused an exception":
+            return f"cell {self.name}: {failed[-1].ename}: {failed[-1].evalue}"
+        return f"cell {self.name}: {error}"
+
+
+class FormItem(pytest.Item):
+    """Fails with the list of all flaws of a notebook's file."""
+
+    def runtest(self) -> None:
+        if found := Hygiene(self.parent.settings).of_file(self.path):
+            pytest.fail("\n".join(f"{self.parent.place}, {flaw}" for flaw in found), pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.parent.place}, {self.name}"
+
+
+class StoreItem(FormItem):
+    """The end of a notebook that was run: its copy is written, or its outputs stored."""
+
+    def runtest(self) -> None:
+        notebook, settings = self.parent, self.parent.settings
+        if notebook.mode == RUN:
+            notebook.outcome = headline(notebook.nb, settings.headline)
+            if folder := self.config.option.nbproof_build:
+                (Path(folder) / self.path.name).write_bytes(text_of(notebook.nb))
+        elif not notebook.failed_cell:
+            before, after = self.path.read_bytes(), text_of(notebook.nb)
+            notebook.outcome = "outputs written" if before != after else "unchanged"
+            if before != after:
+                store.write_atomically(self.path, after)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
+        return f"{self.parent.place}: {self.in_a_line(excinfo.value)}"
+
+    def in_a_line(self, error: BaseException) -> str:
+        return str(
+            getattr(error, "strerror", None) or error
+        )  # not the name of the file beside, which is gone
+
+
+def _has_error(found: list) -> bool:
+    return any(output.output_type == "error" for output in found)
+
+
+def place(item: Cell) -> str:
+    """A cell as a reader finds it."""
+    return f"{item.parent.place}, cell {item.name}"
+
+
+def verdict(item: Cell) -> dict[str, Any]:
+    """The record that a cell's report carries to the summary; made at the first call."""
+    for name, value in item.user_properties:
+        if name == PROPERTY:
+            return value
+    record = {
+        "notebook": item.parent.place,
+        "cell": item.name,
+        "kind": "exact",
+        "why": "",
+        "outcome": "passed",
+        "identical": True,
+        "pictures": [],
+    }
+    item.user_properties.append((PROPERTY, record))
+    return record

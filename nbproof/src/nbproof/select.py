@@ -1,0 +1,44 @@
+"""Which notebooks a book has, and which of them a command is about."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbproof.settings import Settings
+
+
+class SelectionError(Exception):
+    """No notebooks, or none of that number."""
+
+
+def number(path: Path) -> str:
+    """What stands before the first underscore of a notebook's name: "07" of 07_lenet.ipynb."""
+    return path.stem.partition("_")[0]
+
+
+def select(
+    settings: Settings, numbers: Sequence[str] = (), *, folder: Path | None = None, fast: bool = False
+) -> list[Path]:
+    """A book's notebooks in the order of their names: those of the numbers ("2" or "02"), or all.
+
+    `folder` stands for the book's own; `fast` leaves out the slow ones. Raises SelectionError for none.
+    """
+    folder = folder or settings.path("notebooks")
+    found = sorted(folder.glob(settings.pattern))
+    if not found:
+        raise SelectionError(f"no {settings.noun}s ({settings.pattern}) in {folder}")
+    wanted = {n.zfill(2) for n in numbers}
+    if missing := sorted(wanted - {number(path) for path in found}):
+        known = ", ".join(path.stem for path in found)
+        raise SelectionError(f"no {settings.noun} {', '.join(missing)}; there are: {known}")
+    chosen = [path for path in found if not wanted or number(path) in wanted]
+    return [path for path in chosen if not (fast and number(path) in settings.slow)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments by which every command selects notebooks."""
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="their numbers (default: all)")
+    parser.add_argument("--notebooks", type=Path, metavar="DIR", help="where they are")
+    parser.add_argument("--fast", action="store_true", help="leave out the slow ones")

@@ -1,0 +1,121 @@
+"""Run unchanged notebooks under many settings of a machine; none may fail: `nbproof stability`.
+
+The quick notebooks run under every combination of threads, the instruction sets that torch and oneDNN may
+use, and a fixed or a random hash seed, each time in another order; the slow ones under a few combinations.
+Nothing else pins these: the plugin gives its kernels a number of threads, but only where the environment
+doesn't say otherwise, as here. The exit code is 1 if a cell failed anywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbproof import store
+from nbproof.harness import Run, run_notebooks
+from nbproof.select import select
+from nbproof.settings import Settings
+
+INSTRUCTIONS = ("default", "avx2", "avx512")
+CAPABILITY = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+
+
+class Machine(NamedTuple):
+    """What the environment of a run says of the machine."""
+
+    threads: int
+    aten: str  # ATEN_CPU_CAPABILITY
+    onednn: str  # ONEDNN_MAX_CPU_ISA
+    hash_seed: str
+
+    def variables(self) -> dict[str, str]:
+        return {
+            "OMP_NUM_THREADS": str(self.threads),
+            "MKL_NUM_THREADS": str(self.threads),
+            "ATEN_CPU_CAPABILITY": self.aten,
+            "ONEDNN_MAX_CPU_ISA": self.onednn,
+            "PYTHONHASHSEED": self.hash_seed,
+        }
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{threads}, ATen {self.aten}, oneDNN {self.onednn}, hash seed {self.hash_seed}"
+
+
+QUICK = [
+    Machine(*values)
+    for values in itertools.product((1, 2), INSTRUCTIONS, ("AVX2", "DEFAULT"), ("0", "random"))
+]
+SLOW = [
+    Machine(1, "avx2", "AVX2", "0"),
+    Machine(1, "avx512", "DEFAULT", "random"),
+    Machine(1, "default", "AVX2", "1"),
+    Machine(2, "avx512", "AVX2", "random"),
+    Machine(2, "avx2", "DEFAULT", "0"),
+]
+
+
+def possible(aten: str) -> bool:
+    """Whether torch really uses these instructions here; an older processor lacks some."""
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": aten}
+    command = [sys.executable, "-c", CAPABILITY]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip().lower() == aten
+
+
+def run(settings: Settings, machine: Machine, paths: list[Path]) -> Run:
+    """The notebooks in an order of the machine's own."""
+    order = random.Random(str(machine)).sample(paths, len(paths))
+    return run_notebooks(settings, order, variables=machine.variables())
+
+
+def run_all(settings: Settings, machines: list[Machine], paths: list[Path]) -> dict[str, Any]:
+    """Every machine once, as many at a time as fit; the figures, and a line for each run."""
+    alarms, lines = [], {}
+    at_once = max(1, (os.cpu_count() or 1) // max(machine.threads for machine in machines))
+    with ThreadPoolExecutor(at_once) as pool:
+        runs = {machine: pool.submit(run, settings, machine, paths) for machine in machines}
+        for machine, future in runs.items():
+            found = future.result()
+            deviating = sum(not v.record["identical"] for v in found.compared)
+            alarms += [f"{machine}: {v.notebook}, {v.item}: {v.in_a_line}" for v in found.failures]
+            lines[str(machine)] = {"cells": len(found.compared), "not to the letter": deviating}
+            print(f"{machine}: {len(found.compared)} cells, {deviating} not to the letter, "
+                  f"{len(found.failures)} false alarms", flush=True)  # fmt: skip
+    print(*alarms, sep="\n")
+    return {"notebooks": [path.name for path in paths], "runs": lines, "false alarms": alarms}
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    parser = argparse.ArgumentParser(prog="nbproof stability", description=__doc__.splitlines()[0])
+    parser.add_argument("part", nargs="?", choices=("quick", "slow"), help="both, unless said")
+    parser.add_argument("--most", type=int, help="only so many settings of each part, the first ones")
+    args = parser.parse_args(argv)
+    able = {aten for aten in INSTRUCTIONS if aten == "default" or possible(aten)}
+    fast = select(settings, fast=True)
+    slow = [path for path in select(settings) if path not in fast]
+    alarms = 0
+    for name, machines, paths in (("quick", QUICK, fast), ("slow", SLOW, slow)):
+        if args.part not in (None, name) or not paths:
+            continue
+        chosen = [machine for machine in machines if machine.aten in able][: args.most]
+        groups = [[m for m in chosen if m.threads == threads] for threads in (1, 2)]
+        found = [run_all(settings, group, paths) for group in groups if group]
+        figures = {
+            "notebooks": found[0]["notebooks"],
+            "runs": {k: v for part in found for k, v in part["runs"].items()},
+            "false alarms": [alarm for part in found for alarm in part["false alarms"]],
+            "not possible here": len(machines) - len(chosen),
+            "settings": store.circumstances(),
+        }
+        with store.changed(settings.path("results")) as results:
+            results[f"stability, {name} notebooks"] = figures
+        alarms += len(figures["false alarms"])
+    return 1 if alarms else 0

@@ -1,0 +1,90 @@
+"""The figures of all proofs as tables: `make proof-table` writes them into the READMEs of nbproof and tests.
+
+Nothing is measured here: the figures are those of proofs.json, which the commands in the tables have written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbproof import store
+from nbproof.changes import HARMLESS
+
+TESTS = Path(__file__).resolve().parent
+RESULTS = TESTS / "proofs.json"
+ENGINE, BOOK = TESTS.parent / "nbproof" / "README.md", TESTS / "README.md"
+BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
+
+
+def engine_page(found: dict[str, Any]) -> str:
+    """What nbproof does with this book's notebooks and its own golden ones."""
+    lines = ["| what | figure | command |", "|---|---|---|"]
+    lines += [f"| {what} | {figure} | `make {command}` |" for what, figure, command in engine_rows(found)]
+    for title in ("Faults of the machine", "Golden notebooks"):
+        lines += ["", f"### {title}", "", *found[title.lower()]["table"]]
+    return "\n".join([*lines, "", *versions(found)]) + "\n"
+
+
+def engine_rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    changes = found["outputs"]["kinds"]
+    caught = {kind: counts for kind, counts in changes.items() if kind not in HARMLESS}
+    made, right = (sum(counts[key] for counts in caught.values()) for key in ("made", "right"))
+    yield "changes to stored outputs, found at their cell", f"{right} of {made}", "mutate-outputs"
+    for kind, counts in changes.items():
+        if kind in HARMLESS:
+            flagged = counts["made"] - counts["right"]
+            yield f"– {kind}, flagged", f"{flagged} of {counts['made']}", "mutate-outputs"
+        else:
+            yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
+    for part in ("quick", "slow"):
+        runs = found[f"stability, {part} notebooks"]
+        each = runs["runs"].values()
+        yield (
+            f"clean runs of the {part} chapters, false alarms",
+            f"{len(runs['false alarms'])} in {len(each)} settings, {sum(r['cells'] for r in each)} cells "
+            f"compared, {sum(r['not to the letter'] for r in each)} of them not to the letter",
+            "stability",
+        )
+    tried = [row for row in found["faults of the machine"]["table"][2:] if "not tried" not in row]
+    wrong = [row for row in tried if "**" in row]
+    slowest = max(float(row.split("|")[-2]) for row in tried)
+    figure = f"{len(tried) - len(wrong)} of {len(tried)}, the slowest after {slowest:.0f} s"
+    yield "faults of the machine and the data, right verdict", figure, "verdicts"
+    *_, ours, plain, _ = found["golden notebooks"]["table"][-1].split("|")
+    yield "golden notebooks, right verdict", ours.strip(), "verdicts"
+    yield "– the same with plain nbval", plain.strip(), "verdicts"
+    yield "processor's seconds, over plain nbval", f"{found['cost']['processor']:.2f} times", "cost"
+
+
+def versions(found: dict[str, Any]) -> list[str]:
+    """What was measured with what, a line for each set of versions."""
+    sets = dict.fromkeys(
+        ", ".join(f"{name} {value}" for name, value in section["settings"].items())
+        for section in found.values()
+        if "settings" in section
+    )
+    return [f"Measured with {each}." for each in sets]
+
+
+def with_page(readme: str, text: str) -> str:
+    """A README with the figures between its two marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError(f"the README lacks the lines {BEGIN.strip()} and {END.strip()}")
+    return before + BEGIN + text + END + after
+
+
+def pages(found: dict[str, Any]) -> dict[Path, str]:
+    """Both READMEs with the figures in them."""
+    from nbproof.mutate import report  # the faults' own table
+
+    texts = {ENGINE: engine_page(found), BOOK: report(found["package"])}
+    return {path: with_page(path.read_text(encoding="utf-8"), text) for path, text in texts.items()}
+
+
+if __name__ == "__main__":
+    for path, text in pages(store.read(RESULTS)).items():
+        store.write_atomically(path, text.encode("utf-8"))
