@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nbproof import store
 from nbproof.changes import HARMLESS
+
+from nbproof import store
 
 TESTS = Path(__file__).resolve().parent
 RESULTS = TESTS / "proofs.json"

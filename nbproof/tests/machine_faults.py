@@ -25,11 +25,10 @@ from typing import NamedTuple
 import form
 import psutil
 from checkout import ROOT, copy_checkout
+from d2lmini.data import DEBIAN_FOLDER, FILES
 from golden_notebooks import code, printed, value
 from junit import cases
 from nbformat import NotebookNode
-
-from d2lmini.data import DEBIAN_FOLDER, FILES
 
 RUN, UPDATE = "run_chapters.py", "update_outputs.py"  # make run, make update
 LONGEST = 60  # seconds that a run may take at all

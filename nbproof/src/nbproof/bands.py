@@ -78,9 +78,8 @@ class Reseed(ast.NodeTransformer):
 
 def measure(path: Path, seed: int) -> dict[str, float]:
     """Run a chapter's code with another seed, in this process; {name: value}."""
-    import matplotlib
-
     import d2lmini
+    import matplotlib
 
     matplotlib.use("agg")
     d2lmini.train = functools.partial(d2lmini.train, seed=seed, progress=False)

@@ -13,10 +13,10 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from nbproof.outputs import strip_png
 from PIL import Image
 
 from nbproof.columns import side_by_side
+from nbproof.outputs import strip_png
 
 # A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")

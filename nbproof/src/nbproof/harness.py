@@ -37,8 +37,8 @@ class Verdict(NamedTuple):
     def in_a_line(self) -> str:
         """Of what was said the line that tells most: the one that a comparison names, else the last.
 
-        >>> v = Verdict("a.ipynb", "b", "failed", "b: outputs differ\\n\\nstdout: line 1: 2 became 3\\n\\n2", 0, {})
-        >>> v.in_a_line
+        >>> said = "b: outputs differ\\n\\nstdout: line 1: 2 became 3\\n\\n2"
+        >>> Verdict("a.ipynb", "b", "failed", said, 0, {}).in_a_line
         'stdout: line 1: 2 became 3'
         """
         lines = [line.strip() for line in self.said.splitlines() if line.strip()]

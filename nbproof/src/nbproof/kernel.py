@@ -144,7 +144,8 @@ class Kernel(RunningKernel):
         self.messages: deque[dict[str, Any]] = deque()  # of the running cell, not yet read
         self.size, self.interrupted = 0, 0.0
         self.running = ""  # the running cell's message
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115: what its process writes to stderr
+        # What its process writes to stderr; closed by `stop`.
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
         self.km = KernelManager(kernel_name=name, kernel_spec_manager=Specs(), **connection())
         try:
             self.km.start_kernel(cwd=cwd, env=dict(env), stderr=self.log)
