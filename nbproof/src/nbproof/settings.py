@@ -33,8 +33,8 @@ class Hooks:
     def lacking(self, sources: Sequence[str]) -> str:
         """What code of these sources needs in full and isn't here, as a reason; empty: nothing.
 
-        Of a notebook that lacks something, the cells that need it aren't compared (`Settings.conditions`), and
-        no outputs are stored.
+        Of a notebook that lacks something, the cells that need it aren't compared (`Settings.conditions`),
+        and no outputs are stored.
         """
         return ""
 
