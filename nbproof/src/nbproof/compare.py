@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nbproof import figures
 from nbproof.columns import side_by_side
 from nbproof.outputs import strip_png
 
@@ -24,6 +25,7 @@ INTEGER = re.compile(rf"(?P<number>{NUMBER.pattern})|\d[\d,]*")
 PICTURES = ("image/png", "image/jpeg")
 IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
 ROUNDED_DECIMALS = 4
+LARGEST_SHARE = 0.01  # of a number, that its last place may be and still be granted
 TILE = 16  # pixels
 
 
@@ -33,19 +35,21 @@ class Tolerance:
 
     Two numbers agree if |new - stored| <= atol + rtol |stored|. Rounding to fixed decimals can turn
     the smallest deviation into one unit of the last place, so that much is granted too, from four
-    decimals on.
+    decimals on, as long as it is at most one percent of the number.
     """
 
     rtol: float = 1e-5
     atol: float = 1e-8
     rms: float = 2.0  # of grey levels, 0 to 255, over a whole picture
     tile_rms: float = 16.0  # the same in any tile of 16x16 pixels, where a changed letter shows
+    size: float = 0.0  # by how much of itself a picture's width or height may differ
 
     def numbers_agree(self, stored: str, new: str) -> bool:
         a, b = float(stored), float(new)
         if a == b or abs(a - b) <= self.atol + self.rtol * abs(a):
             return True
-        return abs(a - b) <= 1.001 * min(last_place(stored), last_place(new))
+        unit = min(last_place(stored), last_place(new))
+        return abs(a - b) <= 1.001 * min(unit, LARGEST_SHARE * min(abs(a), abs(b)))
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,18 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
                     yield f"{kind} {mime}", strip_png(text) if mime == "image/png" else text
 
 
-def outline(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Of `parts` what chance can't change: # for every integer, and no content of pictures."""
+def outline(outputs: Iterable[Any], integers: bool = True, titles: bool = True) -> Iterator[tuple[str, str]]:
+    """Of `parts` what training can't change: of integers and of figures' titles only how many there are."""
     for name, content in parts(outputs):
-        yield name, "" if name.endswith(PICTURES) else INTEGER.sub(lambda m: m["number"] or "#", content)
+        if name.endswith(figures.TYPE) and not titles:
+            content = json.dumps(_without_titles(json.loads(content)), sort_keys=True)
+        elif not integers and not name.endswith((*PICTURES, figures.TYPE)):
+            content = INTEGER.sub(lambda m: m["number"] or "#", content)
+        yield name, content
+
+
+def _without_titles(figure: dict[str, Any]) -> dict[str, Any]:
+    return {"axes": [axes | {"title": ""} for axes in figure["axes"]]}
 
 
 def first_difference(
@@ -163,13 +175,15 @@ def line_difference(stored: str, new: str, tolerance: Tolerance) -> str:
 
 
 def picture_difference(stored: str, new: str, tolerance: Tolerance) -> Difference | None:
-    """Compare two pictures in base64: their sizes, then their grey levels."""
+    """Compare two pictures in base64: their sizes, then their grey levels, if their tolerance has an end."""
     if stored == new:
         return None
     a, b = pixels(stored), pixels(new)
-    if a.shape != b.shape:
+    if any(abs(x - y) > tolerance.size * x for x, y in zip(a.shape, b.shape, strict=True)):
         sizes = (f"{x.shape[1]}x{x.shape[0]} pixels" for x in (a, b))
         return Difference("the picture's size differs", *sizes, pictures=three_pictures(a, b))
+    if math.isinf(tolerance.rms):
+        return None
     rms, worst = root_mean_square(a, b), worst_tile(a, b)
     if rms <= tolerance.rms and worst <= tolerance.tile_rms:
         return None

@@ -19,7 +19,7 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from nbproof import figures, kinds, outputs, page, store
-from nbproof.compare import Difference, first_difference, outline, parts
+from nbproof.compare import Difference, first_difference, parts
 from nbproof.kernel import Kernel, KernelFailure, ReplayedKernel, environment
 from nbproof.notebook import UNREADABLE, Hygiene, clean, code_cells, headline, text_of
 from nbproof.settings import SETTINGS, Settings
@@ -172,7 +172,7 @@ class Cell(IPyNbCell):
             stored, fresh = map(list, map(parts, self._normalised()))
             record["identical"] = stored == fresh
             if kind.name == "statistical" and not notebook.lacking:
-                self._compare_outline()
+                self._compare_seen()
 
     def _prepare(self) -> None:
         """Before a cell is only run: nothing of it is compared, and its outputs will be new ones."""
@@ -206,10 +206,9 @@ class Cell(IPyNbCell):
         if flaws := outputs.flaws(self.cell.outputs):
             self.raise_cell_error("; ".join(flaws))
 
-    def _compare_outline(self) -> None:
-        """Of a cell that asserts a band, compare what chance can't change."""
-        seen = functools.partial(outline, kind=self.kind)
-        difference = first_difference(*self._normalised(), self.kind.tolerance, seen)
+    def _compare_seen(self) -> None:
+        """Of a cell that asserts a band, compare what training can't change."""
+        difference = first_difference(*self._normalised(), self.kind.tolerance, self.kind.seen)
         if difference:
             self.raise_cell_error("Cell outputs differ", str(difference))
 

@@ -63,6 +63,7 @@ class Settings:
     headline: str = ""  # the tag of the one cell that prints a notebook's result
     tags: tuple[str, ...] = ()  # tags that cells may have beside nbval's
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # keys and values of promises
+    marks: tuple[str, ...] = ()  # further keys of a cell's metadata, for the book's own use
     threads: int | None = None  # of a kernel, where the environment says nothing
     environment: Mapping[str, str] = field(default_factory=dict)  # further variables of a kernel
     dropped: tuple[str, ...] = ()  # variables that a kernel doesn't get
@@ -70,6 +71,10 @@ class Settings:
     results: str = "nbproof-results.json"  # where the proofs' figures are stored
     bands: str = "bands.json"  # and the measured bands
     preludes: tuple[str, ...] = ()  # code that runs in a kernel before what is measured
+    variants: Mapping[str, Mapping[str, str]] = field(
+        default_factory=lambda: {"data": {}}
+    )  # variables of each
+    wrong: tuple[str, ...] = ()  # results that bands must notice: what a prelude makes of NBPROOF_WRONG
     hooks: Hooks = field(default_factory=Hooks)
 
     def path(self, name: str) -> Path:
