@@ -3,8 +3,8 @@
 A statistical cell names its bands in its metadata, and asserts them (see `record`). This command runs a copy
 of the notebook up to its last band, once for each seed, in a kernel that records where the notebook asserts:
 the value and both ends come from the same run. What runs before the first cell (`preludes`) is the book's: it
-takes the seed from NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG names. A band counts
-if all right results lie within it with room, and one of the wrong ones doesn't (`flaws`).
+takes the seed from NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG names. A band
+counts if all right results lie within it with room, and one of the wrong ones doesn't (`flaws`).
 
 The runs are stored in a JSON file, one by one, and shown in a page beside it; `--page` only writes the page.
 """
@@ -160,13 +160,12 @@ def deviation(values: Sequence[float]) -> float:
 def room(band: Band, data: Mapping[str, Any]) -> float:
     """How far the run nearest to an end is within it; an end that no value can pass needs no room."""
     values, ends = values_of(data), zip(band.closed, (-data["low"], data["high"]), (-1, 1), strict=True)
-    distances = [end - max(sign * value for value in values) for closed, end, sign in ends if not closed]
-    return min(distances, default=0.0)
+    return min((end - max(sign * v for v in values) for shut, end, sign in ends if not shut), default=0.0)
 
 
-def outside(data: Mapping[str, Any]) -> list[str]:
-    """The wrong results that the band notices."""
-    return [name for name, value in data["wrong"].items() if not data["low"] < value < data["high"]]
+def inside(band: Band, data: Mapping[str, Any], value: float) -> bool:
+    low, high = data["low"] - value, value - data["high"]
+    return all(d <= 0 if shut else d < 0 for shut, d in zip(band.closed, (low, high), strict=True))
 
 
 def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[str]:
@@ -185,13 +184,13 @@ def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[s
             found.append(f"{variant}: {plural(len(seeds), 'seed')} measured")
         elif not number and any(len(data["runs"].get(threads, ())) < FEW for threads in ("1", "2")):
             found.append(f"{variant}: fewer than {FEW} seeds at a number of threads")
-        elif not all(data["low"] <= value <= data["high"] for value in values):
+        elif not all(inside(band, data, value) for value in values):
             found.append(f"{variant}: a right run lies outside")
         elif room(band, data) < deviation(values):
             found.append(f"{variant}: {room(band, data):.2g} of room, deviation {deviation(values):.2g}")
         if set(settings.wrong) - set(data["wrong"]):
             found.append(f"{variant}: not all wrong results were tried")
-        elif not number and not outside(data):
+        elif not number and all(inside(band, data, value) for value in data["wrong"].values()):
             found.append(f"{variant}: no wrong result lies outside")
     return found
 
@@ -201,9 +200,9 @@ def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[s
 INTRODUCTION = """# The measured bands
 
 A training ends a little differently on every machine, so the {noun}s assert a range for what comes out, a
-*band*: `low < value < high`. Here is what each band rests on: the {noun}'s own code, run again with other seeds
-and other numbers of threads. The runs themselves are in [{json}]({json}). `make bands` measures again, which
-takes hours; `nbproof bands --page` writes this page only.
+*band*: `low < value < high`. Here is what each band rests on: the {noun}'s own code, run again with other
+seeds and other numbers of threads. The runs themselves are in [{json}]({json}). `nbproof bands` measures
+again, which takes hours; `nbproof bands --page` writes this page only.
 
 Settings: {settings}.
 
@@ -242,9 +241,9 @@ def row(cells: Sequence[str]) -> str:
 
 def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:
     """A line of a band's table."""
-    values, notices = values_of(data), outside(data)
+    values = values_of(data)
     counts = [f"{len(runs)} with {plural(int(n), 'thread')}" for n, runs in sorted(data["runs"].items())]
-    wrong = [f"**{v:.4g}**" if name in notices else f"{v:.4g}" for name, v in data["wrong"].items()]
+    wrong = [f"{v:.4g}" if inside(band, data, v) else f"**{v:.4g}**" for v in data["wrong"].values()]
     if not values:
         return [variant, *["–"] * (len(COLUMNS) - 2), ", ".join(wrong)]
     told = (statistics.mean(values), deviation(values), min(values), max(values))

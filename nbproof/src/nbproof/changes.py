@@ -1,25 +1,34 @@
-"""Changed copies of a chapter, each with one change in what is stored, and the item that must fail first."""
+"""Changed copies of a notebook, each with one change in what is stored, and the item that must fail first."""
 
 from __future__ import annotations
 
 import math
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
-from notebook_plugin import kinds
-from notebook_plugin.compare import NUMBER, Tolerance, last_place
-from recording import code_cells
 
-HARMLESS = "a number moved by a tenth of its tolerance"
-PER_CHAPTER = {  # how many of each kind are drawn from a chapter, at most
+from nbproof import figures, kinds
+from nbproof.compare import LARGEST_SHARE, NUMBER, Tolerance, last_place, pixels, png
+from nbproof.notebook import code_cells
+from nbproof.settings import Settings
+
+TENTH, INTEGER_TRAINED = (
+    "a number moved by a tenth of its tolerance",
+    "an integer that training gives changed",
+)
+HARMLESS = (TENTH, INTEGER_TRAINED)  # these must pass
+PER_NOTEBOOK = {  # how many of each kind are drawn from a notebook, at most
     "a number moved by ten tolerances": 12,
-    HARMLESS: 12,
+    TENTH: 12,
+    "a small number's last digit changed, more than 1 %": 6,
     "a result of training moved by 0.3": 6,
     "an integer changed by one": 6,
+    "an integer beside a result of training changed by one": 6,
+    INTEGER_TRAINED: 6,
     "a word changed": 5,
     "an output deleted": 4,
     "an output doubled": 4,
@@ -29,6 +38,8 @@ PER_CHAPTER = {  # how many of each kind are drawn from a chapter, at most
     "two pictures swapped": 3,
     "a curve moved by 2 %": 9,
     "a label of a figure changed": 9,
+    "a word in a figure of training changed": 6,
+    "a figure of training cut by a fifth": 3,
     "another error type": 3,
     "another error text": 3,
 }
@@ -57,19 +68,28 @@ class Place(NamedTuple):
     edit: Edit
 
 
-def changes(chapter: NotebookNode, plain: Record, curves: Record, labels: Record) -> Iterator[Change]:
-    """All changes of one chapter; the records have its figures as they are, and with a change in each."""
-    cells = code_cells(chapter)
-    exact = [cell for cell in cells if kind_of(cell).name != "statistical"]
-    trained = [cell for cell in cells if kind_of(cell).name == "statistical"]
+def changes(
+    original: NotebookNode, plain: Record, curves: Record, labels: Record, settings: Settings
+) -> Iterator[Change]:
+    """All changes of one notebook; the records have its figures as they are, and with a change in each."""
+    cells = code_cells(original)
+    kind = {cell.id: kinds.of(cell, {"skip": False, "check": True}, settings) for cell in cells}
+    exact = [cell for cell in cells if kind[cell.id].name != "statistical"]
+    trained = [cell for cell in cells if kind[cell.id].name == "statistical"]
+    free = [cell for cell in trained if "integers" in kind[cell.id].trained]
+    held = [cell for cell in trained if cell not in free]
+    tolerance = {name: of_cell.tolerance for name, of_cell in kind.items()}
     full = [cell for cell in cells if cell.outputs]
     errors = [cell for cell in cells if any(o.output_type == "error" for o in cell.outputs)]
     compared = {cell.id for cell in exact}
     places = {
-        "a number moved by ten tolerances": numbers(exact, 10, fails=True),
-        HARMLESS: numbers(cells, 0.1, fails=False),
-        "a result of training moved by 0.3": numbers(trained, 1.5, fails=True),  # its tolerance is 0.2
-        "an integer changed by one": rewrites(exact, INTEGER, lambda text: str(int(text) + 1)),
+        "a number moved by ten tolerances": numbers(exact, 10, tolerance),
+        TENTH: harmless(numbers(cells, 0.1, tolerance)),
+        "a small number's last digit changed, more than 1 %": last_digits(exact, tolerance),
+        "a result of training moved by 0.3": numbers(trained, 1.5, tolerance),  # its tolerance is 0.2
+        "an integer changed by one": rewrites(exact, INTEGER, one_more),
+        "an integer beside a result of training changed by one": rewrites(held, INTEGER, one_more),
+        INTEGER_TRAINED: harmless(rewrites(free, INTEGER, one_more)),
         "a word changed": rewrites(cells, WORD, lambda text: text[:-1] + "~"),
         "an output deleted": at_each(full, lambda copy, cell: cell.outputs.pop()),
         "an output doubled": at_each(
@@ -81,20 +101,18 @@ def changes(chapter: NotebookNode, plain: Record, curves: Record, labels: Record
         "two pictures swapped": swaps([cell for cell in exact if pictures(cell)]),
         "a curve moved by 2 %": redrawn(cells, plain, curves, compared),
         "a label of a figure changed": redrawn(cells, plain, labels, compared),
+        "a word in a figure of training changed": reworded(trained, kind),
+        "a figure of training cut by a fifth": at_each(filter(pictures, trained), cut),
         "another error type": at_each(errors, lambda copy, cell: cell.outputs[-1].update(ename="OSError")),
         "another error text": at_each(errors, lambda copy, cell: cell.outputs[-1].update(evalue="no")),
     }
-    for kind, found in places.items():
-        drawn = random.Random(kind)
+    for what, found in places.items():
+        drawn = random.Random(what)
         found = list(found)
-        for place in drawn.sample(found, min(PER_CHAPTER[kind], len(found))):
-            copy = deepcopy(chapter)
+        for place in drawn.sample(found, min(PER_NOTEBOOK[what], len(found))):
+            copy = deepcopy(original)
             place.edit(copy, cell_of(copy, place.cell))
-            yield Change(kind, place.cell, copy, place.fails_at)
-
-
-def kind_of(cell: NotebookNode) -> kinds.Kind:
-    return kinds.of(cell, {"skip": False, "check": True})
+            yield Change(what, place.cell, copy, place.fails_at)
 
 
 def cell_of(notebook: NotebookNode, cell_id: str) -> NotebookNode:
@@ -137,15 +155,36 @@ def rewrites(
         for index, mime, text in texts(cell):
             for match in pattern.finditer(text):
                 changed = text[: match.start()] + new(match[0]) + text[match.end() :]
-                yield Place(cell.id, cell.id, rewrite(index, mime, changed))
+                if changed != text:
+                    yield Place(cell.id, cell.id, rewrite(index, mime, changed))
 
 
-def numbers(cells: Iterable[NotebookNode], tolerances: float, fails: bool) -> Iterator[Place]:
+def numbers(
+    cells: Iterable[NotebookNode], tolerances: float, tolerance: Mapping[str, Tolerance]
+) -> Iterator[Place]:
     """For every number with a point, the edit that moves it by so many of its cell's tolerances."""
     for cell in cells:
-        tolerance = kind_of(cell).tolerance
-        for place in rewrites([cell], NUMBER, lambda text, t=tolerance: moved(text, tolerances, t)):
-            yield place if fails else place._replace(fails_at="")
+        yield from rewrites([cell], NUMBER, lambda text, t=tolerance[cell.id]: moved(text, tolerances, t))
+
+
+def harmless(places: Iterable[Place]) -> Iterator[Place]:
+    return (place._replace(fails_at="") for place in places)
+
+
+def one_more(integer: str) -> str:
+    return str(int(integer) + 1)
+
+
+def last_digits(cells: Iterable[NotebookNode], tolerance: Mapping[str, Tolerance]) -> Iterator[Place]:
+    """For every number of few digits that isn't 0, the edit that makes its last decimal one more."""
+    for cell in cells:
+
+        def edited(text: str, t: Tolerance = tolerance[cell.id]) -> str:
+            size, decimals = abs(float(text)), len(text.partition(".")[2])
+            few = 10.0**-decimals > max(LARGEST_SHARE * size, 2 * (t.atol + t.rtol * size)) > 0
+            return f"{float(text) + 10.0**-decimals:.{decimals}f}" if few and "e" not in text else text
+
+        yield from rewrites([cell], NUMBER, edited)
 
 
 def moved(number: str, tolerances: float, tolerance: Tolerance) -> str:
@@ -154,7 +193,8 @@ def moved(number: str, tolerances: float, tolerance: Tolerance) -> str:
     >>> moved("0.5", 10, Tolerance()), moved("0.1234", 10, Tolerance()), moved("0.1234", 0.1, Tolerance())
     ('0.5000501', '0.1244', '0.12341')
     """
-    x, unit = float(number), last_place(number)
+    x = float(number)
+    unit = min(last_place(number), LARGEST_SHARE * abs(x))
     by_size = tolerance.atol + tolerance.rtol * abs(x)
     step = tolerances * max(by_size, unit)
     mantissa, _, exponent = number.lower().partition("e")
@@ -181,6 +221,31 @@ def move_output(copy: NotebookNode, cell: NotebookNode) -> None:
 
 def pictures(cell: NotebookNode) -> list[NotebookNode]:
     return [output for output in cell.outputs if PNG in output.get("data", {})]
+
+
+def cut(copy: NotebookNode, cell: NotebookNode) -> None:
+    """Take a fifth off the width of a cell's first picture."""
+    data = pictures(cell)[0].data
+    levels = pixels(data[PNG])
+    data[PNG] = png(levels[:, : round(0.8 * levels.shape[1])])
+
+
+def reworded(cells: Iterable[NotebookNode], kind: Mapping[str, kinds.Kind]) -> Iterator[Place]:
+    """For every title, label and legend that a figure's description has, the edit of its last letter."""
+    for cell in cells:
+        for index, output in enumerate(cell.outputs):
+            described = output.get("data", {}).get(figures.TYPE, {"axes": []})
+            for number, axes in enumerate(described["axes"]):
+                for name in ("title", "x", "y", "legend"):
+                    if name not in axes or (name == "title" and "titles" in kind[cell.id].trained):
+                        continue
+
+                    def edit(_: Any, cell: NotebookNode, at: tuple = (index, number, name)) -> None:
+                        axes = cell.outputs[at[0]].data[figures.TYPE]["axes"][at[1]]
+                        old = axes[at[2]]
+                        axes[at[2]] = [*old[:-1], "~"] if isinstance(old, list) else old[:-1] + "~"
+
+                    yield Place(cell.id, cell.id, edit)
 
 
 def swaps(cells: list[NotebookNode]) -> Iterator[Place]:

@@ -3,8 +3,8 @@
     exact         (no mark)                                       compared to the letter
     tolerant      {"nbproof": {"kind": "tolerant", "rtol": ..}}   floats within its tolerance
     statistical   {"nbproof": {"kind": "statistical", "why": .., "bands": {name: expression}}}
-                  and the tag nbval-ignore-output                 the cell asserts its bands (see `record`); of
-                                                                  its output `outline` is compared
+                  and the tag nbval-ignore-output                 the cell asserts its bands (see `record`);
+                                                                  of its output `outline` is compared
 
 A book may have another key than "nbproof", and conditions under which a cell can't be compared, such as
 "data": "full". "timeout": 60 is the cell's own limit, in seconds.

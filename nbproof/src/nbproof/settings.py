@@ -71,6 +71,7 @@ class Settings:
     results: str = "nbproof-results.json"  # where the proofs' figures are stored
     bands: str = "bands.json"  # and the measured bands
     preludes: tuple[str, ...] = ()  # code that runs in a kernel before what is measured
+    # the data sets that bands are measured on, and the variables that choose each
     variants: Mapping[str, Mapping[str, str]] = field(
         default_factory=lambda: {"data": {}}
     )  # variables of each
