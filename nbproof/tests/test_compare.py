@@ -6,14 +6,15 @@ import io
 import numpy as np
 import pytest
 from nbformat.v4 import new_output
-from notebook_plugin.compare import (
+from PIL import Image
+
+from nbproof import figures, kinds
+from nbproof.compare import (
     Tolerance,
     first_difference,
-    outline,
     text_difference,
     worst_tile,
 )
-from PIL import Image
 
 TOLERANCE = Tolerance()
 
@@ -62,6 +63,9 @@ def test_numbers_that_agree(stored, new):
         ("28x28", "28x29"),
         ("0.5", "0.6"),
         ("0.79", "0.80"),
+        ("lr 0.0001", "lr 0.0002"),  # a unit of the last place is 100 %
+        ("0.0000", "0.0001"),
+        ("0.0099", "0.0100"),
         ("0.1234", "0.1236"),
         ("12.5 ms", "12.5 s"),  # units too
         ("2.13.0", "2.13.1"),  # a version is no number
@@ -151,22 +155,39 @@ def test_what_is_new_on_stderr_is_told():
     assert "stderr: data.gz is damaged" in str(difference)
 
 
+def figure(title="epoch 3", lines=2, legend=("train", "test"), size=(40, 60)):
+    described = {"axes": [{"title": title, "legend": list(legend), "lines": lines}]}
+    return new_output(
+        "display_data", {"image/png": png(PICTURE[: size[0], : size[1]]), figures.TYPE: described}
+    )
+
+
 @pytest.mark.parametrize(
-    ("stored", "new", "same"),
+    ("stored", "new", "trained", "same"),
     [
-        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], True),
-        ([PRINTED, DRAWN], [PRINTED, shown(image_png=png(PICTURE.T), text_plain="<Figure>")], True),
-        ([stream("at 0.647\n")], [stream("at 0.447\n")], True),
-        ([stream("at 0.647\n")], [stream("at 0.446\n")], False),
-        ([stream("worst: Shirt\n")], [stream("worst: Coat\n")], False),
-        ([PRINTED, DRAWN], [DRAWN, PRINTED], False),
-        ([PRINTED, DRAWN], [PRINTED], False),
-        ([stream("1\n")], [stream("1.0\n")], False),
-        ([stream("0.9\n")], [stream("nan\n")], False),
+        ([stream("epoch 5: 0.647\n")], [stream("epoch 5: 0.447\n")], (), True),
+        ([stream("epoch 5: 0.647\n")], [stream("epoch 5: 0.446\n")], (), False),
+        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], (), False),
+        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], ["integers"], True),
+        ([stream("61,706 weights")], [stream("61,707 weights")], (), False),
+        ([PRINTED, DRAWN], [PRINTED, shown(image_png=png(255 - PICTURE), text_plain="<Figure>")], (), True),
+        ([DRAWN], [shown(image_png=png(PICTURE[:30]), text_plain="<Figure>")], (), False),
+        ([figure()], [figure(size=(38, 57))], (), True),  # its ticks have other digits
+        ([figure()], [figure(legend=["train", "text"])], ["integers", "titles"], False),
+        ([figure()], [figure(lines=3)], ["integers", "titles"], False),
+        ([figure()], [figure(title="epoch 4")], ["integers"], False),
+        ([figure()], [figure(title="Shirt?")], ["titles"], True),
+        ([stream("worst: Shirt\n")], [stream("worst: Coat\n")], ["integers"], False),
+        ([PRINTED, DRAWN], [DRAWN, PRINTED], (), False),
+        ([PRINTED, DRAWN], [PRINTED], (), False),
+        ([stream("1\n")], [stream("1.0\n")], ["integers"], False),
+        ([stream("0.9\n")], [stream("nan\n")], (), False),
     ],
 )
-def test_what_a_band_leaves_to_compare(stored, new, same):
-    assert (first_difference(stored, new, Tolerance(rtol=0, atol=0.2), outline) is None) == same
+def test_what_a_band_leaves_to_compare(stored, new, trained, same):
+    kind = kinds.Kind("statistical", kinds.STATISTICAL, trained=frozenset(trained))
+    assert (first_difference(stored, new, kind.tolerance, kind.seen) is None) == same
+    assert first_difference(stored, stored, kind.tolerance, kind.seen) is None
 
 
 def test_the_worst_tile_is_found_wherever_it_is():
