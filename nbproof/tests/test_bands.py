@@ -1,0 +1,132 @@
+"""Measuring bands: what is recorded, which runs are made, and which bands count."""
+
+import ast
+import json
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from nbproof import bands, record, store
+from nbproof.notebook import text_of
+from nbproof.record import Band
+from nbproof.settings import Settings
+
+BAND = Band("0", "f(x)", "1", (False, True))
+
+
+def cell(source, **marks):
+    metadata = {"nbproof": {"kind": "statistical", "why": "chance", **marks}, "tags": ["nbval-ignore-output"]}
+    return new_code_cell(source, metadata=metadata if marks else {})
+
+
+def test_a_kernel_records_bands_and_asserts_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv(record.VARIABLE, str(tmp_path / "found"))
+    source = "x = [3]\nassert x == []\nfor low in (0, 1):\n    assert low < x[-1] <= 9, 'no'"
+    tree = record.Recorder().visit(ast.parse(source))
+    exec(compile(tree, "cell", "exec"), {record.NAME: record.record})
+    lines = (tmp_path / "found").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["x[-1]", 0, 3, 9], ["x[-1]", 1, 3, 9]]
+
+
+def test_a_copy_ends_with_the_last_band_and_leaves_out_what_none_needs():
+    solution = new_code_cell("1", metadata={"tags": ["solution"]})
+    cells = [cell("x = 1"), solution, cell("assert 0 < x < 2", bands={"X": "x"}), cell("x = 3")]
+    notebook = new_notebook(cells=cells)
+    assert [c.source for c in bands.cut(notebook, "nbproof").cells] == ["x = 1", "assert 0 < x < 2"]
+    assert len(notebook.cells) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "says"),
+    [("assert 0 < x < 2", {"X": "y"}, "no assert has the band 'X'"),
+     ("assert 0 < x < 2", {"X": "x", "Y": "x"}, "two bands measure x")],
+)  # fmt: skip
+def test_a_band_has_one_assert_and_one_name(source, names, says):
+    with pytest.raises(ValueError, match=says):
+        bands.of_notebook(new_notebook(cells=[cell(source, bands=names)]), "nbproof")
+
+
+def data(values=(0.5, 0.6, 0.4), wrong=2.0, high=1.0, **threads):
+    """What is stored of a band on one variant: three seeds or more with each number of threads."""
+    values = [*values, *values, *values, *values]
+    runs = {"1": dict(zip("02468", values, strict=False)), "2": dict(zip("13579", values, strict=False))}
+    return {"low": 0.0, "high": high, "runs": runs | threads, "wrong": {"upside down": wrong}}
+
+
+@pytest.mark.parametrize(
+    ("full", "few", "says"),
+    [
+        (data(), data(), ""),
+        (data((1.0, 0.9)), data(), ""),  # 1 is an end that no value can pass
+        (data((0.9, 1.1)), data(), "full: a right run lies outside"),
+        (data((0.0, 0.2)), data(), "full: a right run lies outside"),
+        (data((0.1, 0.9)), data(), "full: 0.1 of room, deviation 0.4"),
+        (data(wrong=0.5), data(), "full: no wrong result lies outside"),
+        (data(wrong=1.0), data(), "full: no wrong result lies outside"),
+        (data(wrong=0.0), data(), ""),
+        (data(), data(wrong=0.5), ""),
+        (data() | {"wrong": {}}, data(), "full: not all wrong results were tried"),
+        (data(**{"2": {}}), data(), "full: 5 seeds measured"),
+        (data(**{"1": dict.fromkeys("023456789", 0.5), "2": {"1": 0.5}}), data(), "fewer than 3 seeds"),
+        (data(), data(**{"1": {"0": 0.5}, "2": {}}), "few: 1 seed measured"),
+    ],
+)
+def test_a_band_counts_if_right_runs_are_inside_with_room_and_a_wrong_one_is_not(tmp_path, full, few, says):
+    settings = Settings(tmp_path, variants={"full": {}, "few": {}}, wrong=("upside down",))
+    measured = {"asserted": "0 < f(x) <= 1", "data": {"full": full, "few": few}}
+    found = "; ".join(bands.flaws(settings, BAND, measured))
+    assert (says in found) if says else not found
+
+
+def test_a_band_that_was_changed_after_measuring_doesnt_count(tmp_path):
+    measured = {"asserted": "0 < f(x) <= 2", "data": {}}
+    assert "0 < f(x) <= 1, but 0 < f(x) <= 2 was" in bands.flaws(Settings(tmp_path), BAND, measured)[0]
+
+
+def test_a_line_of_the_page():
+    few = data((0.5, 0.75), wrong=0.5, **{"2": {"1": 0.5}})
+    assert bands.figures(BAND, "few", few) == [
+        "few", "0.5833", "0.1291", "0.5000", "0.7500", "5 with 1 thread, 1 with 2 threads", "0.5000", "0.5"
+    ]  # fmt: skip
+    assert bands.figures(BAND, "few", data(wrong=3.0))[-1] == "**3**"
+
+
+PRELUDE = """
+import os
+chance = int(os.environ["NBPROOF_SEED"]) + (100 if os.environ["NBPROOF_WRONG"] else 0)
+"""
+
+
+def test_a_book_is_measured_and_its_page_written(tmp_path, capsys):
+    """End to end, in real kernels: what the notebook asserts is what is stored."""
+    (tmp_path / "prelude.py").write_text(PRELUDE, encoding="utf-8")
+    settings = Settings(
+        tmp_path,
+        preludes=("prelude.py",),
+        variants={"full": {"SCALE": "1"}, "few": {"SCALE": "0.5"}},
+        wrong=("far",),
+    )
+    scale = "import os\nscale = float(os.environ['SCALE'])\nassert scale > 5"
+    bands_of = {"value": "scale * chance", "threads": "int(os.environ['OMP_NUM_THREADS'])"}
+    asserts = "\n".join(f"assert -1 < {middle} < 9 * scale" for middle in bands_of.values())
+    cells = [new_code_cell(scale), cell(asserts, bands=bands_of), new_code_cell("1 / 0")]
+    (tmp_path / "one.ipynb").write_bytes(text_of(new_notebook(cells=cells)))
+    data = {"full": {"runs": {"1": {"7": 1.0}}, "wrong": {}}}
+    old = {"value": {"expression": "x", "data": data}, "gone": {}}
+    (tmp_path / "bands.json").write_text(json.dumps({"bands": {"one": old}}), encoding="utf-8")
+
+    assert bands.main(["--seeds", "0", "3", "--variants", "full"], settings) == 1  # too few seeds
+    job = bands.Job(tmp_path / "one.ipynb", "few", 4, "far")
+    bands.keep(settings, job, bands.measure(settings, job))
+
+    stored = store.read(tmp_path / "bands.json")["bands"]["one"]
+    assert set(stored) == set(bands_of)
+    assert stored["value"]["asserted"] == "-1 < scale * chance < 9 * scale"
+    assert stored["value"]["data"] == {
+        "full": {"low": -1, "high": 9, "runs": {"1": {"0": 0}, "2": {"3": 3}}, "wrong": {}},
+        "few": {"low": -1, "high": 4.5, "runs": {}, "wrong": {"far": 52}},
+    }
+    assert stored["threads"]["data"]["full"]["runs"] == {"1": {"0": 1}, "2": {"3": 2}}
+    page = (tmp_path / "bands.md").read_text(encoding="utf-8")
+    assert "### one: value\n\n`-1 < scale * chance < 9 * scale`" in page
+    assert "one: value: full: 2 seeds measured" in capsys.readouterr().out
