@@ -65,7 +65,7 @@ def data(values=(0.5, 0.6, 0.4), wrong=2.0, high=1.0, **threads):
         (data(wrong=1.0), data(), "full: no wrong result lies outside"),
         (data(wrong=0.0), data(), ""),
         (data(), data(wrong=0.5), ""),
-        (data() | {"wrong": {}}, data(), "full: not all wrong results were tried"),
+        (data() | {"wrong": {}}, data(), "full: no wrong result lies outside"),
         (data(**{"2": {}}), data(), "full: 5 seeds measured"),
         (data(**{"1": dict.fromkeys("023456789", 0.5), "2": {"1": 0.5}}), data(), "fewer than 3 seeds"),
         (data(), data(**{"1": {"0": 0.5}, "2": {}}), "few: 1 seed measured"),

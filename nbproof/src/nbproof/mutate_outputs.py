@@ -113,7 +113,7 @@ def main(argv: list[str], settings: Settings) -> int:
         of_kind = [(change, found) for _, change, found in judged if change.kind == kind]
         right = sum(found == change.fails_at for change, found in of_kind)
         figures[kind] = {"made": len(of_kind), "right": right}
-        print(f"{kind:<45} {right:>4} of {len(of_kind):>4} {'pass' if kind in HARMLESS else 'caught'}")
+        print(f"{kind:<54} {right:>4} of {len(of_kind):>4} {'pass' if kind in HARMLESS else 'caught'}")
     wrong = [(name, change, found) for name, change, found in judged if found != change.fails_at]
     for name, change, found in wrong:
         print(f"WRONG: {name}, {change.kind}, cell {change.cell}: {found or 'passed'}")
