@@ -238,9 +238,10 @@ def page(settings: Settings, content: Mapping[str, Any]) -> str:
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
             measured = content["bands"].get(notebook, {}).get(name, {"data": {}})
-            lines = [f"### {heading(notebook, name)}", "", f"`{band}`", "", row(COLUMNS)]
-            lines += [row(["---"] * len(COLUMNS))]
-            lines += [row(figures(band, variant, data)) for variant, data in measured["data"].items()]
+            lines = [f"### {heading(notebook, name)}", "", f"`{band}`", ""]
+            lines += [row(COLUMNS), row(["---"] * len(COLUMNS))]
+            of_variants = measured["data"].items()
+            lines += [row(figures(band, variant, data)) for variant, data in of_variants if data["runs"]]
             blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
 
@@ -254,10 +255,8 @@ def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:
     values = values_of(data)
     counts = [f"{len(runs)} with {plural(int(n), 'thread')}" for n, runs in sorted(data["runs"].items())]
     wrong = [f"{v:.4g}" if inside(band, data, v) else f"**{v:.4g}**" for v in data["wrong"].values()]
-    if not values:
-        return [variant, *["–"] * (len(COLUMNS) - 2), ", ".join(wrong)]
     told = (statistics.mean(values), deviation(values), min(values), max(values))
-    numbers = [f"{value:.4f}" for value in told]
+    numbers = (f"{value:.4f}" for value in told)
     return [variant, *numbers, ", ".join(counts), f"{room(band, data):.4f}", ", ".join(wrong) or "–"]
 
 
