@@ -11,7 +11,7 @@ from nbproof.notebook import text_of
 from nbproof.record import Band
 from nbproof.settings import Settings
 
-BAND = Band("0", "f(x)", "1", (False, True))
+BAND = Band("f(x)", "0 < f(x) <= 1", (False, True))
 
 
 def cell(source, **marks):

@@ -128,7 +128,7 @@ def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> N
             new[name] = kept = old[name] if same else {"expression": band.middle, "data": {}}
             found = kept["data"].setdefault(job.variant, {"runs": {}, "wrong": {}})
             low, value, high = (float(f"{x:.5g}") for x in measured[band.middle])
-            kept["asserted"] = str(band)
+            kept["asserted"] = band.text
             found.update(low=low, high=high)
             if job.wrong:
                 found["wrong"][job.wrong] = value
@@ -186,8 +186,8 @@ def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[s
     All right runs must lie inside, at least one deviation from each end (that another machine may pass), and
     on the first variant at least one wrong result must lie outside.
     """
-    if measured.get("asserted") != str(band):
-        return [f"it asserts {band}, but {measured.get('asserted', 'nothing')} was measured"]
+    if measured.get("asserted") != band.text:
+        return [f"it asserts {band.text}, but {measured.get('asserted', 'nothing')} was measured"]
     found = []
     for number, variant in enumerate(settings.variants):
         data = measured["data"].get(variant, {"runs": {}, "wrong": {}, "low": 0.0, "high": 0.0})
@@ -238,7 +238,7 @@ def page(settings: Settings, content: Mapping[str, Any]) -> str:
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
             measured = content["bands"].get(notebook, {}).get(name, {"data": {}})
-            lines = [f"### {heading(notebook, name)}", "", f"`{band}`", ""]
+            lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", ""]
             lines += [row(COLUMNS), row(["---"] * len(COLUMNS))]
             of_variants = measured["data"].items()
             lines += [row(figures(band, variant, data)) for variant, data in of_variants if data["runs"]]

@@ -19,14 +19,9 @@ NAME = "__nbproof_record__"
 class Band(NamedTuple):
     """A band as its assert says it, in Python's own spelling."""
 
-    low: str
     middle: str
-    high: str
+    text: str  # the whole comparison
     closed: tuple[bool, bool]  # which ends no value can pass
-
-    def __str__(self) -> str:
-        first, second = ("<=" if end else "<" for end in self.closed)
-        return f"{self.low} {first} {self.middle} {second} {self.high}"
 
 
 def chained(node: ast.AST) -> ast.Compare | None:
@@ -40,12 +35,12 @@ def chained(node: ast.AST) -> ast.Compare | None:
 def bands_in(tree: ast.AST) -> Iterator[Band]:
     """The bands that code asserts.
 
-    >>> [str(band) for band in bands_in(ast.parse("assert x > 1; assert 0 < f(x)[-1] <= 1"))]
-    ['0 < f(x)[-1] <= 1']
+    >>> list(bands_in(ast.parse("assert x > 1; assert 0 < f(x)[-1] <= 1")))
+    [Band(middle='f(x)[-1]', text='0 < f(x)[-1] <= 1', closed=(False, True))]
     """
     for compare in filter(None, map(chained, ast.walk(tree))):
-        low, middle, high = map(ast.unparse, (compare.left, *compare.comparators))
-        yield Band(low, middle, high, tuple(isinstance(op, ast.LtE) for op in compare.ops))
+        closed = tuple(isinstance(op, ast.LtE) for op in compare.ops)
+        yield Band(ast.unparse(compare.comparators[0]), ast.unparse(compare), closed)
 
 
 class Recorder(ast.NodeTransformer):
