@@ -12,6 +12,7 @@ settings    what is a book's own
 
 commands    run notebooks, store their outputs
 harness     start pytest on notebooks from a program, and read its verdicts
+record      what a band looks like in code, and how a kernel records it
 bands       measure what training gives, over seeds
 mutate      put faults into a package: do the notebooks notice?
 changes     change stored outputs: does the plugin notice?

@@ -1,12 +1,10 @@
 """Measure the bands of the statistical cells over seeds and thread counts: `nbproof bands`.
 
-A statistical cell names its bands in its metadata, and asserts them (see `record`). This command runs a copy
-of the notebook up to its last band, once for each seed, in a kernel that records where the notebook asserts:
-the value and both ends come from the same run. What runs before the first cell (`preludes`) is the book's: it
-takes the seed from NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG names. A band
-counts if all right results lie within it with room, and one of the wrong ones doesn't (`flaws`).
-
-The runs are stored in a JSON file, one by one, and shown in a page beside it; `--page` only writes the page.
+A copy of each notebook, up to its last band, runs once for each seed in a kernel that records where the
+notebook asserts (see `record`): the value and both ends come from the same run. The book's own code before
+the first cell (`preludes`) puts in NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG
+names. A band counts if all right results lie within it with room, and a wrong one doesn't (`flaws`). The
+runs are stored one by one in a JSON file, and shown in a page beside it.
 """
 
 from __future__ import annotations
@@ -209,16 +207,12 @@ def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[s
 
 INTRODUCTION = """# The measured bands
 
-A training ends a little differently on every machine, so the {noun}s assert a range for what comes out, a
-*band*: `low < value < high`. Here is what each band rests on: the {noun}'s own code, run again with other
-seeds and other numbers of threads. The runs themselves are in [{json}]({json}). `nbproof bands` measures
-again, which takes hours; `nbproof bands --page` writes this page only.
+What the {noun}s assert of training, and what it rests on: their own code, run with other seeds and other
+numbers of threads. `nbproof bands` measures again, which takes hours, `nbproof bands --page` writes this page
+only; the runs themselves are in [{json}]({json}). Settings: {settings}.
 
-Settings: {settings}.
-
-- *deviation* is the standard deviation over the runs.
-- *room* is how far the run nearest to an end of the band is within it. It must be one deviation at least. An
-  end with `<=` can't be passed by any value, such as 1 for a share, and needs no room.
+- *room* is how far the run nearest to an end of the band is within it: one standard *deviation* at least. An
+  end with `<=` can't be passed by any value, such as 1 for a share, and needs none.
 - *wrong* is what wrong results come to: {wrong}. In bold: outside the band, so that the {noun} notices.
 """
 COLUMNS = ("data", "mean", "deviation", "lowest", "highest", "runs", "room", "wrong")
