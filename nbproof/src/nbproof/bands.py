@@ -33,6 +33,7 @@ from nbproof.settings import Settings
 SEEDS = 10  # of the first variant, at least; the others have FEW
 FEW = 3  # and so many at each number of threads
 LEFT_OUT = ("raises-exception", "solution")  # tags of cells that no later one needs
+LONGEST = 24 * 60 * 60  # seconds that a cell may take: nobody waits
 RECORDER = "__import__('nbproof.record', fromlist=['install']).install()\n"
 
 
@@ -105,7 +106,7 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
             **{variable: str(job.threads) for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
             **{"NBPROOF_SEED": str(job.seed), "NBPROOF_WRONG": job.wrong, record.VARIABLE: str(found)},
         }
-        options = ["--nbproof-mode=run", f"--nbval-cell-timeout={settings.timeout:g}"]
+        options = ["--nbproof-mode=run", f"--nbval-cell-timeout={LONGEST}"]
         options += [f"--nbproof-prelude={path}" for path in preludes]
         run = run_notebooks(settings, [copy], options=options, variables=variables, root=folder)
         if run.failures:

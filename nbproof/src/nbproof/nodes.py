@@ -191,6 +191,8 @@ class Cell(IPyNbCell):
         try:
             self.parent.start()
             super().runtest()
+            if self.parent.timed_out:  # the cell took the interrupt for the reader's own, and went on
+                self.raise_cell_error(f"Timeout of {limit or default:g} seconds exceeded")
         except KernelFailure as error:
             if self.parent.kernel is not None:
                 self.parent.kernel.stop()
