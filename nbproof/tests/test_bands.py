@@ -86,9 +86,9 @@ def test_a_band_that_was_changed_after_measuring_doesnt_count(tmp_path):
 def test_a_line_of_the_page():
     few = data((0.5, 0.75), wrong=0.5, **{"2": {"1": 0.5}})
     assert bands.figures(BAND, "few", few) == [
-        "few", "0.5833", "0.1291", "0.5000", "0.7500", "5 with 1 thread, 1 with 2 threads", "0.5000", "0.5"
+        "few", "0.5833", "0.1291", "0.5000", "0.7500", "5 with 1 thread, 1 with 2 threads", "0.5000", "upside down 0.5"
     ]  # fmt: skip
-    assert bands.figures(BAND, "few", data(wrong=3.0))[-1] == "**3**"
+    assert bands.figures(BAND, "few", data(wrong=3.0))[-1] == "upside down **3**"
 
 
 PRELUDE = """

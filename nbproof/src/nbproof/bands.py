@@ -214,7 +214,7 @@ only; the runs themselves are in [{json}]({json}). Settings: {settings}.
 
 - *room* is how far the run nearest to an end of the band is within it: one standard *deviation* at least. An
   end with `<=` can't be passed by any value, such as 1 for a share, and needs none.
-- *wrong* is what wrong results come to: {wrong}. In bold: outside the band, so that the {noun} notices.
+- *wrong* is what wrong results come to; in bold those outside the band, which the {noun} notices.
 """
 COLUMNS = ("data", "mean", "deviation", "lowest", "highest", "runs", "room", "wrong")
 
@@ -225,7 +225,7 @@ def heading(notebook: str, name: str) -> str:
 
 def page(settings: Settings, content: Mapping[str, Any]) -> str:
     """A section for each notebook, and a table for each of its bands."""
-    words = {"noun": settings.noun, "json": settings.path("bands").name, "wrong": ", ".join(settings.wrong)}
+    words = {"noun": settings.noun, "json": settings.path("bands").name}
     versions = ", ".join(f"{name} {version}" for name, version in content["settings"].items())
     blocks = [INTRODUCTION.format(**words, settings=versions)]
     folder = os.path.relpath(settings.path("notebooks"), settings.path("bands").parent)
@@ -249,7 +249,8 @@ def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:
     """A line of a band's table."""
     values = values_of(data)
     counts = [f"{len(runs)} with {plural(int(n), 'thread')}" for n, runs in sorted(data["runs"].items())]
-    wrong = [f"{v:.4g}" if inside(band, data, v) else f"**{v:.4g}**" for v in data["wrong"].values()]
+    marks = {name: "" if inside(band, data, value) else "**" for name, value in data["wrong"].items()}
+    wrong = [f"{name} {mark}{data['wrong'][name]:.4g}{mark}" for name, mark in marks.items()]
     told = (statistics.mean(values), deviation(values), min(values), max(values))
     numbers = (f"{value:.4f}" for value in told)
     return [variant, *numbers, ", ".join(counts), f"{room(band, data):.4f}", ", ".join(wrong) or "–"]
