@@ -10,6 +10,7 @@ import ast
 import difflib
 import random
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,8 +134,10 @@ def _first_line(node: ast.AST) -> int:
 def _meaning(source: str) -> str | None:
     """Code without its layout, and without annotations where they're never evaluated; None: no Python."""
     try:
-        tree = ast.parse(source)
-        compile(source, "", "exec")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            tree = ast.parse(source)
+            compile(source, "", "exec")
     except (SyntaxError, ValueError):
         return None
     if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):

@@ -3,9 +3,9 @@
 A seeded sample of the faults that cosmic-ray's operators can make (see `faults`), and those written by hand.
 The notebooks judge alone, then the tests alone. Of both, only those run that reach the changed statement, by
 what coverage saw in a clean run; the first failure ends it. A test runs in a fork of this process, a notebook
-as always, in a copy that is cut after the last cell that matters. What takes many times longer than without the
-fault is caught; what the machine breaks twice is no verdict. The verdicts are kept under `build/`, and hold as
-long as package, notebooks and tests stay as they are.
+as always, in a copy that is cut after the last cell that matters. What takes many times longer than clean is
+caught; what the machine breaks twice is no verdict. Verdicts are kept in `build/`, and hold as long as
+package, notebooks and tests stay as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import importlib
 import json
 import multiprocessing
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from nbproof.settings import Settings, SettingsError
 AT_ONCE = os.cpu_count() or 1
 WANTED, OF_NOTEBOOKS = 0.98, 0.90  # of the faults that change something: by both; by notebooks, where taught
 PATIENCE, SLOWER = 20.0, 8  # a run may take so many seconds, and so many times the clean one's
+LONGEST = 3600.0  # seconds of the clean run of all tests
 UNCHANGED, OUTLIVED = "", "time limit"
 JUDGES = ("notebooks", "tests")
 Reach = dict[str, dict[int, set[str]]]  # {module: {line: what runs it}}
@@ -129,7 +129,7 @@ class Told:
 def in_fork(
     book: Book, items: Sequence[str], file: Path, fault: Fault | None, options: Sequence[str]
 ) -> None:
-    """In a new process: run tests, and write what was told into a file; follow the lines if there's no fault."""
+    """In a new process: run tests, and write into a file what was told; without a fault, follow the lines."""
     os.setsid()  # the whole group is ended at the limit
     with open(os.devnull, "r+b") as nothing, open(file.with_suffix(".log"), "wb") as log:
         for stream, to in ((0, nothing), (1, log), (2, log)):
@@ -184,7 +184,7 @@ def preload(book: Book) -> None:
 def run_tests_clean(book: Book, folder: Path) -> Baseline:
     """Run all tests once. A test that fails now judges nothing."""
     file = folder / "clean"
-    list(forked([("", float("inf"), (book, book.tests, file, None, ["--continue-on-collection-errors"]))]))
+    list(forked([("", LONGEST, (book, book.tests, file, None, ["--continue-on-collection-errors"]))]))
     told = json.loads(file.read_text())
     seconds = {name: taken for name, taken in told["seconds"].items() if taken == taken}
     if failed := sorted(set(told["seconds"]) - set(seconds)) or told["failed"]:
