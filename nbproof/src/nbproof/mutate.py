@@ -310,10 +310,11 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
             failures = run_copies(book, folder, prelude, chapters, clean).failures
         if not failures:
             return UNCHANGED
+        where = f"{Path(failures[0].notebook).name[:2]} {failures[0].item}"
         if not failures[0].by_machine:
-            return f"{failures[0].notebook[:2]} {failures[0].item}"
+            return where
         if "Timeout of" in failures[0].said and attempt:
-            return f"{failures[0].notebook[:2]} {failures[0].item}: {OUTLIVED}"
+            return f"{where}: {OUTLIVED}"
     return None
 
 
@@ -385,13 +386,15 @@ def check(book: Book, judge: Callable[[Fault], str | None]) -> None:
         raise RuntimeError("a package that can't be imported wasn't noticed: faults don't reach what judges")
 
 
-def summary(book: Book, chosen: Sequence[Fault], verdicts: dict[str, Verdicts]) -> dict[str, Any]:
+def summary(
+    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Verdicts], judges: Sequence[str]
+) -> dict[str, Any]:
     """The counts of each module, and the survivors."""
     harmless = {(e["module"], e["within"], e["old"], e["new"]) for e in faults.read(book.equivalents)}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     survivors, undecided = [], []
     for fault in chosen:
-        by = {judge: verdicts[judge][fault] for judge in JUDGES}
+        by = {judge: verdicts[judge][fault] for judge in judges}
         if any(found is None for found in by.values()):
             undecided.append(str(fault))
             continue
@@ -402,7 +405,7 @@ def summary(book: Book, chosen: Sequence[Fault], verdicts: dict[str, Verdicts]) 
         if fault.key in harmless:
             count["change nothing"] += 1
             continue
-        count.update({judge: 1 for judge in JUDGES if by[judge]})
+        count.update({judge: 1 for judge in judges if by[judge]})
         count["both"] += any(by.values())
         if fault.what == BY_HAND:
             count["by hand"] += 1
@@ -440,7 +443,7 @@ def report(found: dict[str, Any]) -> str:
             figures = [str(count["faults"]), str(count.get("change nothing", 0))]
             figures += [f"{100 * share(count, by):.1f} %" for by in (*JUDGES, "both")]
             lines.append(_row([f"`{module}`" if module != "all" else "all", *figures]))
-        left = [entry for entry in sample["survivors"] if not any(entry[judge] for judge in JUDGES)]
+        left = [entry for entry in sample["survivors"] if not any(entry.get(judge) for judge in JUDGES)]
         lines += ["", "Not caught by both together:" if left else "None survived both.", ""]
         lines += [f"- {e['module']}.py:{e['line']} {e['within']}: `{e['old']}` → `{e['new']}`" for e in left]
         lines.append("")
@@ -475,7 +478,7 @@ def main(argv: list[str], settings: Settings) -> int:
     chosen = [fault for fault in chosen if args.only in str(fault)]
     judges = JUDGES if args.judge == "both" else (args.judge,)
     verdicts = judge_all(book, chosen, judges)
-    found = summary(book, chosen, verdicts)
+    found = summary(book, chosen, verdicts, judges)
     print(report({"samples": {str(args.seed): found}, "settings": store.circumstances()}))
     if not part:
         with store.changed(settings.path("results")) as results:
