@@ -40,7 +40,7 @@ from nbproof.settings import Settings, SettingsError
 
 AT_ONCE = os.cpu_count() or 1
 WANTED, OF_NOTEBOOKS = 0.98, 0.90  # of the faults that change something: by both; by notebooks, where taught
-PATIENCE, SLOWER = 20.0, 8  # a run may take so many seconds, and so many times the clean one's
+SLOWER = 8  # times longer than without a fault may take what runs, after some patience
 LONGEST = 3600.0  # seconds of the clean run of all tests
 UNCHANGED, OUTLIVED = "", "time limit"
 JUDGES = ("notebooks", "tests")
@@ -57,11 +57,19 @@ class Book(NamedTuple):
     equivalents: Path  # the faults that change nothing, each with the reason
     taught: list[str]  # the modules that the notebooks are about
     variables: dict[str, str]  # of the notebooks' kernels
+    patience: float  # seconds that anything may take
 
     @classmethod
     def of(cls, settings: Settings) -> Book:
         table = dict(settings.mutate)
-        known = {"tests": ["tests"], "faults": "", "equivalents": "", "taught": [], "variables": {}}
+        known = {
+            "tests": ["tests"],
+            "faults": "",
+            "equivalents": "",
+            "taught": [],
+            "variables": {},
+            "patience": 20.0,
+        }
         if unknown := sorted(set(table) - {"package", *known}):
             raise SettingsError(f"tool.nbproof.mutate has the unknown key {unknown[0]!r}")
         if not (package := settings.root / table.pop("package", "")).joinpath("__init__.py").is_file():
@@ -202,7 +210,7 @@ def judge_by_tests(book: Book, chosen: Sequence[Fault], clean: Baseline, folder:
     def jobs(counts: Iterable[int]) -> Iterator[tuple]:
         for count in counts:
             (file := folder / str(count)).unlink(missing_ok=True)
-            limit = PATIENCE + SLOWER * sum(clean.seconds[item] for item in items[count])
+            limit = book.patience + SLOWER * sum(clean.seconds[item] for item in items[count])
             own_first = sorted(items[count], key=lambda item: chosen[count].module not in item)
             yield count, limit, (book, own_first, file, chosen[count], ["-x"])
 
@@ -236,7 +244,7 @@ def run_copies(
         cells = code_cells(notebook)[: last + 1]
         notebook.cells = notebook.cells[: notebook.cells.index(cells[-1]) + 1]
         for count, cell in enumerate(cells if limits else ()):
-            limit = PATIENCE + SLOWER * limits.seconds[name_of_cell(path, count)]
+            limit = book.patience + SLOWER * limits.seconds[name_of_cell(path, count)]
             cell.metadata.setdefault(book.settings.key, {})["timeout"] = limit
         (copies / path.name).write_bytes(text_of(notebook))
     return run_notebooks(
@@ -468,9 +476,8 @@ def main(argv: list[str], settings: Settings) -> int:
     chosen = [*islice(faults.generated(book.package, args.seed), args.sample)]
     chosen += faults.by_hand(book.package, book.faults)
     part = bool(args.only or args.survivors or args.judge != "both")
-    with store.changed(settings.path("results")) as results:
-        before = results.get("package", {}).get("samples", {}).get(str(args.seed), {"survivors": []})
     if args.survivors:
+        before = store.read(settings.path("results"))["package"]["samples"][str(args.seed)]
         keys = {
             tuple(entry[name] for name in ("module", "within", "old", "new")) for entry in before["survivors"]
         }
