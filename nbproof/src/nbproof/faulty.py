@@ -40,8 +40,9 @@ class Loader(importlib.machinery.SourceFileLoader):
         return compile(self.source, self.path, "exec", dont_inherit=True)
 
 
-def install(name: str, file: str) -> None:
-    """From now on the module `name` is imported with the source in a file; memory has a limit."""
+def install(package: str, name: str, file: str) -> None:
+    """From now on a module of a package is imported with the source in a file; memory is limited."""
+    sys.path.insert(0, str(Path(package).parent))
     with contextlib.suppress(ImportError, ValueError, OSError):  # no such limits on this system
         import resource
 
@@ -53,6 +54,7 @@ def follow(package: str, file: str) -> Any:
     """Start to write down the lines of a package that run; `switch_context` names what runs them."""
     import coverage
 
+    sys.path.insert(0, str(Path(package).parent))
     coverage = coverage.Coverage(data_file=file, include=[f"{package}/*"], config_file=False)
     coverage.start()
     return coverage

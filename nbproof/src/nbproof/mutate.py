@@ -147,7 +147,7 @@ def in_fork(
     told = Told()
     if fault:
         (source := file.with_suffix(".py")).write_text(fault.source, encoding="utf-8")
-        faulty.install(book.name_of(fault.module), str(source))
+        faulty.install(str(book.package), book.name_of(fault.module), str(source))
     else:
         following = faulty.follow(str(book.package), str(file.with_suffix(".coverage")))
         told.follow = following.switch_context
@@ -313,7 +313,7 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "fault.py").write_text(fault.source, encoding="utf-8")
-            arguments = (book.name_of(fault.module), str(folder / "fault.py"))
+            arguments = (str(book.package), book.name_of(fault.module), str(folder / "fault.py"))
             prelude = f"__import__('nbproof.faulty').faulty.install{arguments!r}"
             failures = run_copies(book, folder, prelude, chapters, clean).failures
         if not failures:
