@@ -91,6 +91,10 @@ def test_comp_conv2d_gives_the_layers_shape(settings, shape):
     assert comp_conv2d(nn.LazyConv2d(1, **settings), torch.rand(8, 8)).shape == shape
 
 
+def test_comp_conv2d_leaves_rows_rows():
+    assert torch.equal(comp_conv2d(nn.Identity(), NINE), NINE)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [

@@ -660,7 +660,8 @@ def test_full_data(full: FashionMNIST) -> None:
     assert full.train_labels.bincount().tolist() == [6000] * 10
     assert full.test_labels.bincount().tolist() == [1000] * 10
     assert full.class_names[full.train_labels[0]] == "Ankle boot"
-    assert len(full.class_names) == 10
+    names = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+    assert ", ".join(full.class_names) == names
     assert full.source in ("cache", "debian")
     assert abs(full.train_images.double().mean().item() / 255 - 0.2860) < 1e-4
 
@@ -771,6 +772,11 @@ def test_range_and_dtype() -> None:
         ((x, _),) = minibatches(floats, torch.zeros(4), 4)
         assert x.dtype == dtype
         assert torch.equal(x, floats), "floating point stays as it is"
+
+
+def test_labels_may_have_any_shape() -> None:
+    labels = torch.arange(6).reshape(3, 2)
+    assert torch.equal(torch.cat([y for _, y in minibatches(torch.zeros(3, 1, 1, 1), labels, 2)]), labels)
 
 
 def test_changing_a_batch_leaves_the_data_alone() -> None:

@@ -57,12 +57,38 @@ def test_xavier_keeps_within_its_bound_and_reaches_it():
         assert not layer.bias.any()
 
 
+def kinds(model: nn.Module) -> str:
+    """A model's layers in their order, by the first letters of their names."""
+    letters = {nn.Conv2d: "C", nn.BatchNorm2d: "B", nn.ReLU: "R", nn.MaxPool2d: "P", nn.Flatten: "F"}
+    letters |= {nn.Linear: "L", nn.Dropout: "D"}
+    return "".join(letters[type(m)] for m in model.modules() if not isinstance(m, nn.Sequential))
+
+
+def test_models_are_built_of_these_layers_and_give_logits():
+    assert kinds(softmax_regression()) == "FL"  # no softmax: it's in the loss
+    assert kinds(mlp()) == "FLRL"
+    assert kinds(lenet(nn.ReLU, nn.MaxPool2d)) == "CRPCRPFLRLRL"
+    assert kinds(vgg_block(2, 3, 8)) == "CRCRP"
+    assert kinds(vgg_block(2, 3, 8, batch_norm=True)) == "CBRCBRP"
+    model = vgg(((1, 4), (2, 8)), image_size=28, num_hidden=16, dropout=0.3)
+    assert kinds(model) == "CRP" + "CRCRP" + "FLRDLRDL"
+    assert {m.p for m in model if isinstance(m, nn.Dropout)} == {0.3}
+
+
+@pytest.mark.parametrize(
+    "build", [softmax_regression, mlp, lenet, lambda num_classes: vgg(((1, 2),), 1, num_classes, 4, 2)]
+)
+def test_one_class_is_enough_and_none_is_too_few(build):
+    assert list(build(num_classes=1).children())[-1].out_features == 1
+    with pytest.raises(ValueError, match=r"`num_classes` \(=0\)"):
+        build(num_classes=0)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: vgg(VGG11, image_size=28), r"`image_size` \(=28\) must be at least 32"),
         (lambda: vgg_block(0, 1, 1), "`num_convs`"),
-        (lambda: lenet(num_classes=0), "`num_classes`"),
     ],
 )
 def test_bad_settings_are_named(call, says):

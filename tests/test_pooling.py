@@ -110,6 +110,13 @@ def test_global_average_is_the_mean_twice(X):
     torch.testing.assert_close(global_avg_pool2d(X), X.mean(3, keepdim=True).mean(2, keepdim=True))
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [(max_pool2d, F.max_pool2d), (avg_pool2d, F.avg_pool2d)])
+def test_the_defaults_are_torchs(ours, theirs):
+    X = torch.randn(1, 2, 5, 7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(X, 2), theirs(X, 2))
+    torch.testing.assert_close(ours(X, 3, padding=1), theirs(X, 3, padding=1))
+
+
 def test_the_textbooks_numbers():
     assert pool2d(NINE, 2).tolist() == [[4, 5], [7, 8]]
     assert pool2d(NINE, 2, mode="avg").tolist() == [[2, 3], [5, 6]]

@@ -121,6 +121,11 @@ def test_layer_shapes_leaves_the_model_as_it_was():
     assert not model.training
 
 
+def test_layer_shapes_evaluates():
+    """In training mode a batch norm refuses a single value for each channel."""
+    assert layer_shapes(nn.BatchNorm1d(4), (1, 4))[0].output_shape == (1, 4)
+
+
 def test_layer_shapes_counts_every_call():
     shared = nn.Linear(4, 4)
     assert [row.name for row in layer_shapes(nn.Sequential(shared, nn.ReLU(), shared), (1, 4))] == [
@@ -134,6 +139,11 @@ def test_layer_shapes_counts_every_call():
     ("call", "error", "says"),
     [
         (lambda: conv_output_size(4, 5), ValueError, "reaches over 5 pixels .* only 4"),
+        (
+            lambda: conv_output_size(2, 5, 1, dilation=2),
+            ValueError,
+            r"over 9 .* only 4 \(`n` 2 \+ 2 x `padding` 1",
+        ),
         (lambda: conv_output_size(4, 3, stride=0), ValueError, r"`stride` \(=0\) must be at least 1"),
         (lambda: conv_output_size(4, 3, padding=-1), ValueError, r"`padding` \(=-1\)"),
         (lambda: conv_output_size(float("nan"), 3), ValueError, r"`n` \(=nan\)"),

@@ -93,6 +93,42 @@ def test_epochs_are_shuffled_differently():
     assert not torch.equal(orders[1], orders[2])
 
 
+def test_every_seed_and_epoch_has_a_seed_of_its_own():
+    seeds = set()
+    for seed in range(3):
+        for epoch in range(4):
+            generator = seed_epoch(seed, epoch)
+            assert generator.initial_seed() == torch.initial_seed()  # dropout draws from torch's own
+            seeds.add(generator.initial_seed())
+    assert len(seeds) == 12
+
+
+def test_every_epoch_of_a_training_is_shuffled_anew(data):
+    seen = []
+    train(small_model(), data, num_epochs=2, batch_size=150, augment=lambda x, _: seen.append(x) or x)
+    assert not torch.equal(*seen)
+
+
+def test_the_settings_unless_said_otherwise(data):
+    data.train_images, data.train_labels = (t[:130].repeat_interleave(2, dim=0) for t in
+                                            (data.train_images, data.train_labels))  # fmt: skip
+    sizes = []
+    history = train(small_model(), data, augment=lambda x, _: sizes.append(len(x)) or x)
+    assert sizes == [256, 4] * 10 and len(history) == 10
+
+
+def test_no_epoch_changes_nothing(data):
+    model = small_model()
+    before = weights(model)
+    assert len(train(model, data, num_epochs=0)) == 0 and torch.equal(weights(model), before)
+
+
+def test_the_accuracies_are_of_their_own_images(data):
+    data.test_labels = 1 - data.test_labels  # what is right on the training images is wrong here
+    history = train(small_model(), data, num_epochs=3, batch_size=16, lr=0.05)
+    assert history.train_accuracy[-1] > 0.9 and history.test_accuracy[-1] < 0.1
+
+
 def test_mean_loss_weighs_the_short_last_batch():
     images = torch.tensor([[0.0], [0.0], [9.0]])
     batches = [(images[:2], torch.tensor([0, 0])), (images[2:], torch.tensor([0]))]
@@ -295,6 +331,8 @@ def test_the_display_is_silent_for_kernels_that_no_person_watches(monkeypatch):
         ({"num_epochs": -1}, ValueError, r"`num_epochs` \(=-1\)"),
         ({"batch_size": 0}, ValueError, r"`batch_size` \(=0\)"),
         ({"lr": 0.0}, ValueError, r"`lr` \(=0.0\) must be a finite number above 0"),
+        ({"lr": -0.1}, ValueError, r"`lr` \(=-0.1\)"),
+        ({"lr": math.inf}, ValueError, r"`lr` \(=inf\)"),
         ({"lr": math.nan}, ValueError, r"`lr` \(=nan\)"),
         ({"lr": "0.1"}, TypeError, "`lr`"),
     ],

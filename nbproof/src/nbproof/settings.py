@@ -76,6 +76,7 @@ class Settings:
         default_factory=lambda: {"data": {}}
     )  # variables of each
     wrong: tuple[str, ...] = ()  # results that bands must notice: what a prelude makes of NBPROOF_WRONG
+    mutate: Mapping[str, Any] = field(default_factory=dict)  # what `nbproof mutate` judges: see `mutate.Book`
     hooks: Hooks = field(default_factory=Hooks)
 
     def path(self, name: str) -> Path:

@@ -1,0 +1,101 @@
+"""Faults in a package: which are generated, where they are judged, and a small book from end to end."""
+
+import json
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from nbproof import faults
+from nbproof.notebook import text_of
+
+pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
+
+MODULE = """
+from __future__ import annotations
+
+def double(x: int | float = 2) -> float:
+    return 2 * x
+
+def halve(x):
+    return x / 2
+
+def shout(word):
+    return word + "!"
+
+def count(n):
+    while n > 0:
+        n -= 1
+    return n
+
+def spare(n):
+    return list(range(n))
+"""
+BY_HAND = {
+    "return 2 * x": "return 3 * x",  # noticed by the notebook
+    "return x / 2": "return x // 2",  # by the tests
+    'return word + "!"': "return word",  # by none
+    "n -= 1": "n -= 0",  # by a time limit of both
+    "return list(range(n))": "return list(range(n))[:]",  # by none, and it changes nothing
+}
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book of one notebook and one test, about one package."""
+    (tmp_path / "grown").mkdir()
+    (tmp_path / "grown" / "__init__.py").write_text("from grown.sums import count, double, halve, spare\n")
+    (tmp_path / "grown" / "sums.py").write_text(MODULE)
+    entries = [f"[[fault]]\nname='x'\nmodule='sums'\nold='{o}'\nnew='{n}'\n" for o, n in BY_HAND.items()]
+    (tmp_path / "faults.toml").write_text("\n".join(entries))
+    *_, (old, new) = BY_HAND.items()
+    harmless = f"[[fault]]\nmodule='sums'\nwithin='spare'\nold='{old}'\nnew='{new}'\nwhy='a copy'\n"
+    (tmp_path / "harmless.toml").write_text(harmless)
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.nbproof.mutate]\npackage = 'grown'\ntests = ['test_grown.py']\nfaults = 'faults.toml'\n"
+        "equivalents = 'harmless.toml'\npatience = 3.0\n"
+    )
+    (tmp_path / "test_grown.py").write_text(
+        "import grown\n\ndef test_halves():\n    assert grown.halve(3) == 1.5\n\n"
+        "def test_count():\n    assert grown.count(3) == 0 and grown.spare(2) == [0, 1]\n"
+    )
+    cells = []
+    for count, (source, value) in enumerate(
+        [("import grown", ""), ("grown.double(4)", "8"), ("grown.count(2)", "0")], 1
+    ):
+        output = new_output("execute_result", {"text/plain": value}, execution_count=count)
+        cells.append(new_code_cell(source, execution_count=count, outputs=[output] if value else []))
+    (tmp_path / "01_doubles.ipynb").write_bytes(text_of(new_notebook(cells=cells)))
+    return tmp_path
+
+
+def test_each_judge_notices_what_it_runs(book):
+    command = [sys.executable, "-m", "nbproof", "mutate", "--sample", "0"]
+    done = subprocess.run(command, cwd=book, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr  # one of four survives
+    results = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
+    assert results["modules"] == {
+        "sums": {"faults": 5, "change nothing": 1, "notebooks": 2, "tests": 2, "both": 3}
+        | {"by hand": 4, "by hand, both": 3}
+    }
+    by = {entry["within"]: (entry["notebooks"], entry["tests"]) for entry in results["survivors"]}
+    assert set(by) == {"double", "halve", "shout"} and by["shout"] == ("", "")
+    assert by["halve"] == ("", "test_grown.py::test_halves")
+    again = subprocess.run(command, cwd=book, capture_output=True, text=True)
+    assert "survived" in done.stdout and "survived" not in again.stdout  # verdicts are kept
+
+
+def test_generated_faults_are_the_seeds_and_change_code(book):
+    package = book / "grown"
+    first, second, other = (list(islice(faults.generated(package, seed), 20)) for seed in (1, 1, 2))
+    assert first == second != other
+    assert {fault.module for fault in first} == {"sums"}
+    assert not [fault for fault in first if "int" in fault.old and "= 2" not in fault.new]  # no annotation
+
+
+def test_a_fault_by_hand_must_fit(book):
+    (book / "faults.toml").write_text("[[fault]]\nname='x'\nmodule='sums'\nold='return'\nnew='yield'\n")
+    with pytest.raises(ValueError, match="x: its text stands 5 times"):
+        faults.by_hand(book / "grown", book / "faults.toml")
