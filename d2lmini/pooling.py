@@ -70,7 +70,8 @@ def max_pool2d(
         kernel_size, stride, padding, dilation: one integer or (height, width), in pixels. `stride=None`
             means the kernel size; the padding is minus infinity, at most half of the dilated window.
         ceil_mode: keep a last window that hangs over the edge.
-        return_indices: give back as well where each value came from, as row * W + column.
+        return_indices: give back as well where each value came from, as row * W + column: the first of
+            equals, never the padding (−1 stands only where a dilated window has no pixel at all).
 
     Returns:
         The pooled tensor, shape (..., H', W'); with `return_indices` also an int64 tensor of that shape.
@@ -95,11 +96,15 @@ def max_pool2d(
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
     values = windows(X, *settings, fill=lowest(X.dtype)).flatten(-2)  # (..., H', W', kh*kw)
     origin = windows(places, *settings, fill=-1).flatten(-2)  # (H', W', kh*kw)
+    origin = origin.expand_as(values)
     winner = values.argmax(dim=-1, keepdim=True)  # (..., H', W', 1): the first of equals
+    # Where the padding wins, every pixel of the window is as low as the padding: the first pixel is meant.
+    padding_won = origin.gather(-1, winner) < 0
+    winner = winner.where(~padding_won, (origin >= 0).int().argmax(dim=-1, keepdim=True))
     Y = values.gather(-1, winner).squeeze(-1)  # (..., H', W')
     if not return_indices:
         return Y
-    return Y, origin.expand_as(values).gather(-1, winner).squeeze(-1)
+    return Y, origin.gather(-1, winner).squeeze(-1)
 
 
 def avg_pool2d(
