@@ -10,15 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from d2lmini._checks import (
-    Pair,
-    as_pair,
-    check_divisor,
-    check_floating,
-    check_mode,
-    check_tensor,
-    check_window,
-)
+from d2lmini._checks import Pair, as_pair, check_tensor, check_window
 from d2lmini.shapes import pool_output_size
 
 
@@ -245,3 +237,28 @@ def lowest(dtype: torch.dtype) -> float:
     (-inf, 0)
     """
     return -float("inf") if dtype.is_floating_point else torch.iinfo(dtype).min
+
+
+def check_mode(mode: str) -> None:
+    """Raise unless a pooling mode is "max" or "avg"."""
+    if mode not in ("max", "avg"):
+        raise ValueError(f'`mode` (={mode!r}) must be "max" or "avg".')
+
+
+def check_floating(name: str, value: Tensor) -> None:
+    """Raise unless the tensor holds floating-point numbers (a mean of integers isn't an integer)."""
+    if not value.is_floating_point():
+        raise TypeError(
+            f"`{name}` must be a floating-point tensor to be averaged, got {value.dtype}; "
+            f"convert it with `{name}.float()`."
+        )
+
+
+def check_divisor(divisor: int | None) -> None:
+    """Raise unless a divisor is None or an integer other than 0."""
+    if divisor is None:
+        return
+    if isinstance(divisor, bool) or not isinstance(divisor, int):
+        raise TypeError(f"`divisor_override` (={divisor!r}) must be an integer or None.")
+    if divisor == 0:
+        raise ValueError("`divisor_override` (=0) must not be zero.")
