@@ -7,6 +7,7 @@ models      softmax regression, MLP, LeNet, VGG
 files       the files of Fashion-MNIST: places, checksums, a download; without torch
 data        the real Fashion-MNIST as tensors, and minibatches of it
 augment     random flips and shifts of a minibatch
+modes       evaluation mode for a while
 training    the training loop and its evaluation
 history     what a training run wrote down, and its picture
 checkpoint  training runs on disk

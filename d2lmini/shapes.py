@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from d2lmini._checks import check_int, check_window
+from d2lmini.modes import evaluation_mode
 
 
 def conv_output_size(n: int, kernel_size: int, padding: int = 0, stride: int = 1, dilation: int = 1) -> int:
@@ -163,19 +164,33 @@ class LayerShape(NamedTuple):
     parameters: int
 
 
-def layer_shapes(model: nn.Module, input_shape: Sequence[int]) -> list[LayerShape]:
+class Call(NamedTuple):
+    """One call of one module, seen by a hook: which module, and the shape that it gave."""
+
+    name: str
+    module: nn.Module
+    output_shape: tuple[int, ...]
+
+
+def layer_shapes(
+    model: nn.Module, input_shape: Sequence[int], dtype: torch.dtype | None = None
+) -> list[LayerShape]:
     """Send zeros through a model and write down every layer's output shape, in the order of the calls.
 
-    A forward hook on each innermost module sees its output; the hooks are removed again whatever
-    happens. The model is run in evaluation mode without gradients and left in the mode it was in. A
-    model on the device "meta" works too: shapes without memory.
+    A forward hook on each module sees its output; the hooks are removed again whatever happens. The model
+    is run in evaluation mode without gradients, and every module is left in the mode it was in. A model on
+    the device "meta" works too: shapes without memory.
 
     Args:
         model: any module whose forward takes one tensor.
         input_shape: the input's full shape, batch first, such as (1, 1, 28, 28).
+        dtype: of the input, such as `torch.int64` for an embedding; None takes the parameters' dtype.
 
     Returns:
-        A row (name, type, output_shape, parameters) for each call of each innermost module.
+        A row (name, type, output_shape, parameters) for each call of each innermost module, and one for a
+        module that has parameters of its own beside its layers. The column of parameters adds up to the
+        model's: a layer that is called again, or shares its weights with another, counts once. Of several
+        outputs (an LSTM's, or a pooling's with its indices) the shape is that of the first tensor.
 
     Raises:
         TypeError, ValueError: an input shape that isn't made of positive integers.
@@ -187,27 +202,74 @@ def layer_shapes(model: nn.Module, input_shape: Sequence[int]) -> list[LayerShap
 
     Source: torch.nn.Module.register_forward_hook.
     """
+    calls = record_calls(model, input_shape, dtype)
+    owned = owned_parameters(model, {call.name for call in calls})
+    rows = []
+    for name, module, shape in calls:
+        parameters = owned.pop(name, 0)  # with the first call; a further one has nothing to add
+        if parameters or next(module.children(), None) is None:
+            rows.append(LayerShape(name, type(module).__name__, shape, parameters))
+    return rows
+
+
+def record_calls(
+    model: nn.Module, input_shape: Sequence[int], dtype: torch.dtype | None = None
+) -> list[Call]:
+    """Run a model on zeros and write down every call of every module, containers too, as it ends.
+
+    The last call is the model's own, under the name "". Arguments and errors are those of `layer_shapes`.
+
+    >>> [call.name for call in record_calls(nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())), (1, 4))]
+    ['0', '1.0', '1', '']
+    """
     for axis, size in enumerate(input_shape):
         check_int(f"input_shape[{axis}]", size, 1)
-    rows: list[LayerShape] = []
+    calls: list[Call] = []
 
     def hook_for(name: str):
-        def hook(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
-            parameters = sum(p.numel() for p in module.parameters())
-            rows.append(LayerShape(name, type(module).__name__, tuple(output.shape), parameters))
+        def hook(module: nn.Module, args: tuple, output: object) -> None:
+            calls.append(Call(name, module, shape_of(output)))
 
         return hook
 
-    innermost = [(n, m) for n, m in model.named_modules() if not any(m.children())]
-    handles = [module.register_forward_hook(hook_for(name)) for name, module in innermost]
     first = next(model.parameters(), torch.empty(0))
-    was_training = model.training
+    zeros = torch.zeros(*input_shape, dtype=dtype or first.dtype, device=first.device)
+    handles = [module.register_forward_hook(hook_for(name)) for name, module in model.named_modules()]
     try:
-        model.eval()
-        with torch.no_grad():
-            model(torch.zeros(*input_shape, dtype=first.dtype, device=first.device))
+        with evaluation_mode(model), torch.no_grad():
+            model(zeros)
     finally:
-        model.train(was_training)
         for handle in handles:
             handle.remove()
-    return rows
+    return calls
+
+
+def shape_of(output: object) -> tuple[int, ...]:
+    """The shape of a module's output: of the first tensor, if there are several; () if there is none.
+
+    >>> shape_of((torch.zeros(2, 3), torch.zeros(2))), shape_of({"loss": torch.zeros(4)})
+    ((2, 3), (4,))
+    """
+    if isinstance(output, torch.Tensor):
+        return tuple(output.shape)
+    parts = output.values() if isinstance(output, Mapping) else output
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        return ()
+    return next((shape for shape in map(shape_of, parts) if shape), ())
+
+
+def owned_parameters(model: nn.Module, called: Collection[str]) -> dict[str, int]:
+    """How many parameters each called module answers for: its own, and those of parts that aren't called.
+
+    Every parameter counts once. Names are those of `named_modules`.
+
+    >>> owned_parameters(nn.Sequential(nn.Linear(2, 3), nn.PReLU()), {"", "0"})
+    {'0': 9, '': 1}
+    """
+    counts: dict[str, int] = {}
+    for full_name, parameter in model.named_parameters():
+        owner = full_name.rpartition(".")[0]
+        while owner and owner not in called:
+            owner = owner.rpartition(".")[0]
+        counts[owner] = counts.get(owner, 0) + parameter.numel()
+    return counts

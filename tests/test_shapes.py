@@ -19,6 +19,7 @@ from d2lmini import (
     receptive_field,
     vgg,
 )
+from d2lmini.shapes import shape_of
 
 small = st.integers(1, 4)
 
@@ -133,6 +134,96 @@ def test_layer_shapes_counts_every_call():
         "1",
         "0",
     ]
+
+
+def test_layer_shapes_keeps_every_modules_own_mode():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2).eval(), nn.Dropout())
+    layer_shapes(model, (1, 1, 2, 2))
+    assert [module.training for module in model.modules()] == [True, True, False, True]
+
+
+class Scaled(nn.Module):
+    """A container with a parameter of its own, a list of parameters, and a layer that it never calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 5)
+        self.scale = nn.Parameter(torch.ones(5))
+        self.shifts = nn.ParameterList([torch.zeros(5), torch.zeros(5)])
+        self.uncalled = nn.Linear(2, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * self.scale + sum(self.shifts) + self.uncalled.weight.sum()
+
+
+def test_layer_shapes_gives_a_containers_own_parameters_a_row():
+    model = nn.Sequential(nn.ReLU(), Scaled())
+    assert layer_shapes(model, (3, 4)) == [
+        ("0", "ReLU", (3, 4), 0),
+        ("1.layer", "Linear", (3, 5), 25),
+        ("1", "Scaled", (3, 5), 17),
+    ]
+
+
+def tied() -> nn.Module:
+    """Two layers with one weight."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    return model
+
+
+def shared() -> nn.Module:
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "dtype"),
+    [
+        (shared, (1, 4), None),
+        (tied, (1, 4), None),
+        (Scaled, (1, 4), None),
+        (lambda: nn.Sequential(nn.Embedding(9, 4), nn.LSTM(4, 3, 2)), (5, 2), torch.int64),
+        (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 3, 8), None),
+        (lambda: nn.Sequential(nn.LazyLinear(3), nn.LazyConv1d(2, 1)), (1, 4, 5), None),
+        (lambda: lenet().double(), (1, 1, 28, 28), None),
+        (lambda: nn.Sequential(nn.Flatten()), (2, 3, 4), None),
+    ],
+)
+def test_layer_shapes_adds_up_to_the_models_parameters(make, shape, dtype):
+    model = make()
+    rows = layer_shapes(model, shape, dtype)
+    assert sum(row.parameters for row in rows) == sum(p.numel() for p in model.parameters())
+
+
+def test_layer_shapes_takes_the_first_of_several_outputs():
+    rows = layer_shapes(nn.LSTM(4, 3, batch_first=True), (2, 5, 4))
+    assert rows == [("", "LSTM", (2, 5, 3), 108)]
+    assert layer_shapes(nn.MaxPool2d(2, return_indices=True), (1, 1, 4, 6))[0].output_shape == (1, 1, 2, 3)
+
+
+def test_layer_shapes_takes_integers():
+    rows = layer_shapes(nn.Embedding(10, 3), (2, 7), dtype=torch.int64)
+    assert rows == [("", "Embedding", (2, 7, 3), 30)]
+
+
+def test_layer_shapes_sees_a_block_with_an_empty_shortcut():
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shortcut = nn.Sequential()
+            self.conv = nn.Conv2d(1, 1, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x) + self.shortcut(x)
+
+    rows = layer_shapes(nn.Sequential(nn.Sequential(Block())), (1, 1, 2, 2))
+    assert [row.name for row in rows] == ["0.0.conv", "0.0.shortcut"]
+    assert [row.name for row in layer_shapes(nn.Sequential(nn.Sequential()), (1, 2))] == ["0"]
+
+
+def test_outputs_without_a_tensor_have_no_shape():
+    assert shape_of("text") == shape_of(None) == shape_of([1, "a"]) == ()
 
 
 @pytest.mark.parametrize(
