@@ -65,9 +65,3 @@ def check_window(kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair 
     check_pair("stride", stride, 1)
     check_pair("padding", padding, 0)
     check_pair("dilation", dilation, 1)
-
-
-def check_same_length(name: str, images: torch.Tensor, other: str, labels: torch.Tensor) -> None:
-    """Raise unless there is one label for each image."""
-    if len(images) != len(labels):
-        raise ValueError(f"`{name}` ({len(images)}) and `{other}` ({len(labels)}) must have the same length.")

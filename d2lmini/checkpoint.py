@@ -21,11 +21,11 @@ def save_checkpoint(
     model: nn.Module,
     history: History,
     states: Mapping[str, Any] | None = None,
-    settings: Mapping[str, float] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the model's weights and the history to `path`; give `path` back.
 
-    `states` are further objects with a `state_dict()` (optimizer, schedule) and `settings` plain numbers
+    `states` are further objects with a `state_dict()` (optimizer, schedule) and `settings` plain values
     that `train` needs to go on from here. The file is written as `path` + ".part", flushed and renamed:
     what stood at `path` stays whole until the new file is.
 
@@ -80,21 +80,16 @@ def restore(
     content: Mapping[str, Any],
     model: nn.Module,
     states: Mapping[str, Any],
-    settings: Mapping[str, float],
+    settings: Mapping[str, Any],
 ) -> History:
     """Put a checkpoint into `model` and `states`, all of it or nothing; give back its history.
+
+    The model comes last, when everything else has been compared and has gone well.
 
     Raises:
         ValueError: weights of other names or shapes, another optimizer or schedule, other `settings`.
     """
-    stored, own = content["model"], model.state_dict()
-    for name in sorted({*stored, *own}):
-        there = tuple(stored[name].shape) if name in stored else "missing"
-        here = tuple(own[name].shape) if name in own else "missing"
-        if there != here:
-            raise ValueError(
-                f"{path} holds another model: `{name}` is {there} in the file, {here} in the model."
-            )
+    check_weights(path, content["model"], model.state_dict())
     for name, value in settings.items():
         if content["settings"].get(name) != value:
             raise ValueError(
@@ -103,7 +98,47 @@ def restore(
             )
     if states and set(states) != set(content["states"]):
         raise ValueError(f"{path} holds {sorted(content['states'])}, this run needs {sorted(states)}.")
-    model.load_state_dict(stored)
+    history = History(**content["history"])
     for name, state in states.items():
-        state.load_state_dict(content["states"][name])
-    return History(**content["history"])
+        try:
+            state.load_state_dict(content["states"][name])
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path} holds another {name}: {error}") from error
+    model.load_state_dict(content["model"])
+    return history
+
+
+def check_weights(path: str | os.PathLike[str], stored: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raise unless a file's weights and a model's have the same names and shapes."""
+    for name in sorted({*stored, *own}):
+        there = tuple(stored[name].shape) if name in stored else "missing"
+        here = tuple(own[name].shape) if name in own else "missing"
+        if there != here:
+            raise ValueError(
+                f"{path} holds another model: `{name}` is {there} in the file, {here} in the model."
+            )
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise unless a file can be put there: its folder exists."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`checkpoint` ({path}) must lie in a folder that exists: {folder} doesn't.")
+
+
+def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What an optimizer was made with, to be compared: its class, and its numbers for each parameter group.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> found = optimizer_settings(torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9))
+    >>> found["optimizer"], found["momentum"]
+    ('torch.optim.sgd.SGD', 0.9)
+    """
+    kind = type(optimizer)
+    found: dict[str, Any] = {"optimizer": f"{kind.__module__}.{kind.__qualname__}"}
+    for number, group in enumerate(optimizer.param_groups):
+        of_group = f" of parameter group {number}" if len(optimizer.param_groups) > 1 else ""
+        for name, value in group.items():
+            if isinstance(value, bool | int | float | str | tuple):
+                found[name + of_group] = value
+    return found

@@ -109,8 +109,11 @@ def minibatches(
     if generator is not None:
         order = torch.randperm(len(images), generator=generator, device=generator.device)
     return (  # index_select copies whole images: three times faster than images[rows]
-        (_to_float(images.index_select(0, rows)), labels.index_select(0, rows))
-        for rows in order.to(images.device).split(batch_size)
+        (
+            as_float(images.index_select(0, rows.to(images.device))),
+            labels.index_select(0, rows.to(labels.device)),
+        )
+        for rows in order.split(batch_size)
     )
 
 
@@ -122,10 +125,19 @@ def _check_pairs(images: Tensor, labels: Tensor) -> None:
         )
     if len(images) == 0:
         raise ValueError("`images` must not be empty.")
+    check_pixels(images)
+
+
+def as_float(images: Tensor) -> Tensor:
+    """Map uint8 0..255 to float32 0..1; leave floating point as it is.
+
+    >>> as_float(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
+    return images / 255 if images.dtype == torch.uint8 else images
+
+
+def check_pixels(images: Tensor) -> None:
+    """Raise unless images are of a dtype that `as_float` knows."""
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise TypeError(f"`images` must be uint8 or floating point, got {images.dtype}.")
-
-
-def _to_float(images: Tensor) -> Tensor:
-    """Map uint8 0..255 to float32 0..1; leave floating point as it is."""
-    return images / 255 if images.dtype == torch.uint8 else images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,14 @@ class History:
     """One number for each finished epoch: mean training loss, training accuracy, test accuracy (0 to 1).
 
     The training figures are running means over the epoch's minibatches, taken while the weights still
-    moved; the test figure is measured when the epoch is over.
+    moved; the test figure is measured when the epoch is over, and NaN where there were no test images.
+    `interrupted` says that Ctrl-C has ended the training.
     """
 
     train_loss: list[float] = field(default_factory=list)
     train_accuracy: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
+    interrupted: bool = field(default=False, compare=False)
 
     def __len__(self) -> int:
         """The number of finished epochs."""
@@ -29,6 +32,8 @@ class History:
         if not self:
             return "History(no epoch finished)"
         epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        if math.isnan(self.test_accuracy[-1]):
+            return f"History({epochs}, training accuracy {self.train_accuracy[-1]:.3f})"
         return f"History({epochs}, test accuracy {self.test_accuracy[-1]:.3f})"
 
     def append(self, train_loss: float, train_accuracy: float, test_accuracy: float) -> None:

@@ -23,15 +23,18 @@ class Display(Protocol):
     def close(self) -> None: ...
 
 
-def choose_display(progress: bool | None, num_epochs: int, num_batches: int, epochs_done: int = 0) -> Display:
+def choose_display(
+    progress: bool | None, num_epochs: int, num_batches: int | None, epochs_done: int = 0
+) -> Display:
     """The display for where we run; `progress` True or False overrides the guess.
 
     Jupyter's server sets JPY_SESSION_NAME for a kernel that a person started from a notebook; a kernel
-    started by nbclient or nbval has no such name, and stays silent.
+    started by nbclient or nbval has no such name, and stays silent. So does everything when nobody knows
+    the number of minibatches (None), or there is nothing to do.
     """
     notebook = in_kernel()
     live = "JPY_SESSION_NAME" in os.environ if notebook else sys.stderr.isatty()
-    if not (live if progress is None else progress):
+    if not (live if progress is None else progress) or not num_batches or not num_epochs:
         return Silent()
     kind = LiveCurve if notebook else Bar
     return kind(num_epochs, num_batches, epochs_done)

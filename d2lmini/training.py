@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from d2lmini._checks import check_int, check_same_length
+from d2lmini._checks import check_int
 from d2lmini.augment import Augment
-from d2lmini.checkpoint import read_checkpoint, restore, save_checkpoint
-from d2lmini.data import FashionMNIST, minibatches
+from d2lmini.checkpoint import (
+    check_folder,
+    optimizer_settings,
+    read_checkpoint,
+    restore,
+    save_checkpoint,
+)
+from d2lmini.data import FashionMNIST, as_float, check_pixels, minibatches
 from d2lmini.history import History
+from d2lmini.modes import evaluation_mode
 from d2lmini.progress import Display, choose_display
 
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -51,6 +58,7 @@ def train_epoch(
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
+        ValueError: there was no minibatch.
     """
     model.train()
     total_loss, num_correct, num_images = 0.0, 0, 0
@@ -66,12 +74,13 @@ def train_epoch(
         total_loss += loss.item() * len(labels)
         num_correct += (logits.argmax(dim=1) == labels).sum().item()
         num_images += len(labels)
+    check_some(num_images)
     return total_loss / num_images, num_correct / num_images
 
 
 def train(
     model: nn.Module,
-    data: FashionMNIST,
+    data: FashionMNIST | Batches,
     *,
     num_epochs: int = 10,
     batch_size: int = 256,
@@ -84,6 +93,7 @@ def train(
     device: Device = None,
     progress: bool | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    test_data: Batches | None = None,
 ) -> History:
     """Train `model` in place, and measure it on the test images after every epoch.
 
@@ -92,64 +102,152 @@ def train(
 
     Args:
         model: maps images (B, 1, 28, 28), float32 in [0, 1], to logits (B, classes).
-        data: what `load_fashion_mnist` gives, or anything with the same four tensors.
+        data: what `load_fashion_mnist` gives, or anything with the same four tensors; or minibatches
+            (images, labels) that can be read once an epoch, such as a list or a `DataLoader`, which
+            shuffle themselves and have a batch size of their own. Images as uint8 become 0 to 1.
         num_epochs, batch_size, lr: passes over the data, images a step, learning rate.
         optimizer: called as `optimizer(model.parameters(), lr=lr)`.
         schedule: called as `schedule(optimizer, num_steps)`, stepped after every minibatch; see `one_cycle`.
         loss_function: of logits and labels, a mean over the minibatch.
         augment: called as `augment(images, generator)` on every training minibatch; see `random_flip`.
+        seed: an integer from 0.
         device: where to compute; None takes a GPU when there is one. The model stays there.
         progress: a live curve or a bar; None shows it where somebody watches, and nowhere else.
         checkpoint: a file to save after every epoch. When it exists, training goes on after its last
-            epoch as if it had never stopped; the settings must be the same.
+            epoch as if it had never stopped; the settings must be the same. Only `num_epochs` may be
+            another, so that a finished run can be made longer, unless there is a `schedule`: it was made
+            for so many steps.
+        test_data: minibatches to measure on, in place of the test images of `data`. Without either, the
+            test accuracy is NaN.
 
     Returns:
         The history. After Ctrl-C that of the finished epochs, with a line that says so; the model keeps
-        what it has learned.
+        what it has learned, and `history.interrupted` is True. A Ctrl-C before this call has finished an
+        epoch isn't caught. So in a loop over settings one Ctrl-C ends a training and another the loop;
+        or one ends both:
+
+            history = train(model, data, lr=lr)
+            if history.interrupted:
+                break
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
-        ValueError: a setting below its minimum, or a checkpoint of another run.
+        ValueError: a setting below its minimum, a checkpoint of another run, no minibatch.
+        TypeError: data that is neither; a setting that isn't a number.
+        FileNotFoundError: the folder of `checkpoint` doesn't exist.
+        KeyboardInterrupt: Ctrl-C in the first epoch.
     """
     check_int("num_epochs", num_epochs, 0)
     check_int("batch_size", batch_size, 1)
+    check_int("seed", seed, 0)
     check_lr(lr)
-    check_same_length("train_images", data.train_images, "train_labels", data.train_labels)
+    if checkpoint is not None:
+        check_folder(checkpoint)
     device = pick_device(device)
+    source = source_of(data, batch_size, device, test_data)
+    check_source(source, num_epochs, with_schedule=schedule is not None)
     model.to(device)
-    images, labels = data.train_images.to(device), data.train_labels.to(device)
-    num_batches = math.ceil(len(images) / batch_size)
-    settings = {"num_epochs": num_epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
     opt = optimizer(model.parameters(), lr=lr)
-    sched = schedule(opt, num_epochs * num_batches) if schedule is not None else None
-    states = {"optimizer": opt} if sched is None else {"optimizer": opt, "schedule": sched}
+    settings = {"batch_size": batch_size, "lr": lr, "seed": seed} | optimizer_settings(opt)
+    states: dict[str, Any] = {"optimizer": opt}
+    if schedule is not None and num_epochs > 0:
+        states["schedule"] = schedule(opt, num_epochs * source.num_batches)
 
     history = History()
     if checkpoint is not None and Path(checkpoint).exists():
-        history = restore(checkpoint, read_checkpoint(checkpoint), model, states, settings)
-    display = choose_display(progress, num_epochs, num_batches, len(history))
-    interrupted = False
+        content = read_checkpoint(checkpoint)
+        check_num_epochs(checkpoint, content, num_epochs, free=schedule is None)
+        history = restore(checkpoint, content, model, states, settings)
+    settings["num_epochs"] = num_epochs
+    display = choose_display(progress, num_epochs, source.num_batches, len(history))
+    epochs_before = len(history)
     try:
-        for epoch in range(len(history), num_epochs):
+        for epoch in range(epochs_before, num_epochs):
             generator = seed_epoch(seed, epoch)
-            batches = minibatches(images, labels, batch_size, generator)
-            batches = watched(augmented(batches, augment, generator), display)
+            batches = watched(augmented(source.epoch(generator), augment, generator), display)
             loss, accuracy = train_epoch(model, batches, *states.values(), loss_function=loss_function)
-            test_accuracy = evaluate(model, data.test_images, data.test_labels, device=device)
-            history.append(loss, accuracy, test_accuracy)
+            history.append(loss, accuracy, source.test_accuracy(model))
             display.epoch(history)
             if checkpoint is not None:
                 save_checkpoint(checkpoint, model, history, states, settings)
     except KeyboardInterrupt:
-        interrupted = True
+        if len(history) == epochs_before:
+            raise
+        history.interrupted = True
     except TrainingDiverged as error:
         error.history = history
         raise
     finally:
         display.close()
-    if interrupted:
+    if history.interrupted:
         print(f"Stopped by Ctrl-C after {len(history)} of {num_epochs} epochs.")
     return history
+
+
+class Source(NamedTuple):
+    """Where a training gets its minibatches, and what measures it after an epoch."""
+
+    epoch: Callable[[torch.Generator], Batches]  # the minibatches of one epoch, on the training's device
+    num_batches: int | None  # of one epoch; None when nobody can know before
+    test_accuracy: Callable[[nn.Module], float]
+    once: bool = False  # whether it can be read only once
+
+
+def source_of(
+    data: FashionMNIST | Batches, batch_size: int, device: torch.device, test_data: Batches | None
+) -> Source:
+    """The source for four tensors, whose images go to the device at once, or for minibatches."""
+    if not hasattr(data, "train_images"):
+        check_iterable("data", data)
+        return Source(
+            lambda generator: moved("data", data, device),
+            length_of(data),
+            lambda model: math.nan if test_data is None else share_right(model, test_data, device),
+            once=isinstance(data, Iterator),
+        )
+    check_same_length("train_images", data.train_images, "train_labels", data.train_labels)
+    images, labels = data.train_images.to(device), data.train_labels.to(device)
+
+    def test_accuracy(model: nn.Module) -> float:
+        if test_data is not None:
+            return share_right(model, test_data, device)
+        return evaluate(model, data.test_images, data.test_labels, device=device)
+
+    return Source(
+        lambda generator: minibatches(images, labels, batch_size, generator),
+        math.ceil(len(images) / batch_size),
+        test_accuracy,
+    )
+
+
+def length_of(batches: Batches) -> int | None:
+    """How many minibatches there are, or None: an iterable need not know, and some loaders only seem to."""
+    try:
+        return len(batches) if isinstance(batches, Sized) else None
+    except TypeError:
+        return None
+
+
+def moved(name: str, batches: Batches, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Somebody else's minibatches on our device, bytes as floats from 0 to 1."""
+    for batch in batches:
+        check_batch(name, batch)
+        images, labels = batch
+        check_same_length("images", images, "labels", labels)
+        check_pixels(images)
+        yield as_float(images.to(device)), labels.to(device)
+
+
+@torch.no_grad()
+def share_right(model: nn.Module, batches: Batches, device: torch.device) -> float:
+    """The share of images in all minibatches whose largest logit is at the true label."""
+    num_correct, num_images = 0, 0
+    with evaluation_mode(model):
+        for images, labels in moved("test_data", batches, device):
+            num_correct += (model(images).argmax(dim=1) == labels).sum().item()
+            num_images += len(labels)
+    check_some(num_images)
+    return num_correct / num_images
 
 
 def evaluate(
@@ -176,22 +274,23 @@ def evaluate(
 def predict(model: nn.Module, images: Tensor, batch_size: int = 1000, device: Device = None) -> Tensor:
     """The logits (N, classes) of images (N, 1, 28, 28), in evaluation mode and without gradients.
 
-    The model stays on its device (or goes to `device`) and in the mode it was in.
+    The model stays on its device (or goes to `device`), and each of its modules in the mode it was in. The
+    images may lie on any device; the logits are on the model's.
 
     Raises:
-        ValueError: `batch_size` below 1.
+        ValueError: `batch_size` below 1, or no images.
+        TypeError: images that are neither uint8 nor floating point.
     """
-    parameter = next(model.parameters(), None)
+    check_int("batch_size", batch_size, 1)
+    check_some(len(images))
+    check_pixels(images)
     if device is None:
+        parameter = next(model.parameters(), None)
         device = images.device if parameter is None else parameter.device
-    was_training = model.training
-    model.to(device).eval()
-    no_labels = torch.zeros(len(images), dtype=torch.int64)
-    batches = minibatches(images, no_labels, batch_size)
-    try:
-        return torch.cat([model(batch.to(device)) for batch, _ in batches])
-    finally:
-        model.train(was_training)
+    else:
+        model.to(device)
+    with evaluation_mode(model):
+        return torch.cat([model(as_float(batch.to(device))) for batch in images.split(batch_size)])
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -246,3 +345,59 @@ def check_lr(lr: float) -> None:
         raise TypeError(f"`lr` (={lr!r}) must be a number.")
     if not 0 < lr < math.inf:
         raise ValueError(f"`lr` (={lr}) must be a finite number above 0.")
+
+
+def check_same_length(name: str, images: Tensor, other: str, labels: Tensor) -> None:
+    """Raise unless there is one label for each image."""
+    if len(images) != len(labels):
+        raise ValueError(f"`{name}` ({len(images)}) and `{other}` ({len(labels)}) must have the same length.")
+
+
+def check_some(num_images: int) -> None:
+    """Raise when there was nothing to learn from, or to measure on."""
+    if num_images == 0:
+        raise ValueError(
+            "there must be at least one image; was an iterator of minibatches already read to its end?"
+        )
+
+
+def check_iterable(name: str, batches: object) -> None:
+    """Raise unless minibatches can be taken from this, or it is a data set of four tensors."""
+    if not isinstance(batches, Iterable):
+        raise TypeError(
+            f"`{name}` must have `train_images` and its three fellows, as load_fashion_mnist() gives, or be "
+            f"an iterable of (images, labels) such as a DataLoader, got {type(batches).__name__}."
+        )
+
+
+def check_batch(name: str, batch: object) -> None:
+    """Raise unless a minibatch is a pair of tensors."""
+    pair = isinstance(batch, tuple | list) and len(batch) == 2
+    if not pair or not all(isinstance(part, Tensor) for part in batch):
+        raise TypeError(f"`{name}` must give pairs (images, labels) of tensors, got {type(batch).__name__}.")
+
+
+def check_source(source: Source, num_epochs: int, with_schedule: bool) -> None:
+    """Raise when minibatches that can be read once are to be read again, or a schedule needs their number."""
+    if source.once and num_epochs > 1:
+        raise TypeError(
+            f"`data` is an iterator, which gives its minibatches only once: `num_epochs` (={num_epochs}) "
+            "passes need a list or a DataLoader."
+        )
+    if source.num_batches is None and with_schedule:
+        raise TypeError("`data` must have a length when there is a `schedule`, which counts the steps.")
+
+
+def check_num_epochs(
+    path: str | os.PathLike[str], content: dict[str, Any], num_epochs: int, free: bool
+) -> None:
+    """Raise unless a run of `num_epochs` can go on from a checkpoint; when `free`, it may be a longer one."""
+    stored, done = content["settings"].get("num_epochs"), len(content["history"]["test_accuracy"])
+    if stored is None or (stored != num_epochs and not free):
+        why = "" if stored is None else " The schedule was made for so many."
+        raise ValueError(
+            f"{path} holds another run: `num_epochs` is {stored} in the file, {num_epochs} in this call."
+            f"{why} Use the same settings, or another file."
+        )
+    if num_epochs < done:
+        raise ValueError(f"{path} holds {done} finished epochs, more than `num_epochs` (={num_epochs}).")

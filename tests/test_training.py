@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils.data import DataLoader, TensorDataset
 
 from d2lmini import (
     History,
     TrainingDiverged,
     evaluate,
     load_checkpoint,
+    minibatches,
     one_cycle,
     predict,
     progress,
@@ -25,7 +29,7 @@ from d2lmini import (
     train,
 )
 from d2lmini.progress import choose_display
-from d2lmini.training import seed_epoch, train_epoch
+from d2lmini.training import moved, seed_epoch, train_epoch
 
 
 @pytest.fixture
@@ -160,6 +164,49 @@ def test_predict_and_evaluate_leave_the_models_mode(data):
     assert not model.training
 
 
+def frozen_batch_norm() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784).eval(), nn.Dropout(), nn.Linear(784, 2))
+
+
+def test_predict_and_evaluate_keep_every_modules_own_mode(data):
+    model = frozen_batch_norm()
+    predict(model, data.test_images)
+    evaluate(model, data.test_images, data.test_labels)
+    assert [module.training for module in model] == [True, False, True, True]
+    with pytest.raises(RuntimeError):
+        predict(model, data.test_images[..., :3])
+    assert [module.training for module in model] == [True, False, True, True]
+
+
+def test_the_devices_of_images_and_labels_make_no_difference(data):
+    """On a GPU that is made up: torch refuses, as with a real one, to mix its tensors with the CPU's."""
+    with FakeTensorMode():
+        models = [nn.Sequential(nn.Flatten(), nn.Linear(784, 2)) for _ in range(2)]
+        models[1][1].weight = nn.Parameter(torch.zeros(2, 784, device="cuda"))
+        models[1][1].bias = nn.Parameter(torch.zeros(2, device="cuda"))
+        images = [torch.zeros(5, 1, 28, 28, device=d) for d in ("cpu", "cuda")]
+        labels = [torch.zeros(5, dtype=torch.int64, device=d) for d in ("cpu", "cuda")]
+        for model, x, y in product(models, images, labels):
+            assert predict(model, x, 2).device == model[1].weight.device
+            with pytest.raises(DataDependentOutputException):  # all is computed but the number itself
+                evaluate(model, x, y)
+        for x, y in product(images, labels):
+            pairs = list(minibatches(x, y, 2))
+            assert all((a.device, b.device) == (x.device, y.device) for a, b in pairs)
+
+
+def test_minibatches_of_others_are_moved_to_the_trainings_device():
+    batches = [(torch.zeros(2, 3), torch.zeros(2)), (torch.zeros(2, 3), torch.zeros(2, device="meta"))]
+    for images, labels in moved("data", batches, torch.device("meta")):
+        assert images.is_meta and labels.is_meta
+
+
+def test_predict_works_on_shapes_alone():
+    with torch.device("meta"):
+        model, images = nn.Sequential(nn.Flatten(), nn.Linear(784, 2)), torch.zeros(5, 1, 28, 28)
+    assert predict(model, images, 2).shape == (5, 2)
+
+
 def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nothing():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
     schedule, rates = one_cycle(optimizer, 100), []
@@ -221,6 +268,192 @@ def test_ctrl_c_gives_back_what_was_learned(data, capsys):
     assert len(history) == 1
     assert not torch.equal(weights(model), start)
     assert capsys.readouterr().out == "Stopped by Ctrl-C after 1 of 9 epochs.\n"
+
+
+def test_ctrl_c_can_stop_a_loop_over_settings(data, capsys):
+    """By what the history says; or by a second Ctrl-C, before the next training has finished an epoch."""
+
+    def interrupted_after(calls_left):
+        def interrupt(images, generator):
+            nonlocal calls_left
+            calls_left -= 1
+            if calls_left < 0:
+                raise KeyboardInterrupt
+            return images
+
+        return interrupt
+
+    settings = {"num_epochs": 3, "batch_size": 50}
+    assert not train(small_model(), data, **settings).interrupted
+    assert train(small_model(), data, augment=interrupted_after(4), **settings).interrupted
+    model = small_model()
+    start = weights(model)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, data, augment=interrupted_after(2), **settings)
+    assert not torch.equal(weights(model), start)  # what was learned stays
+    assert capsys.readouterr().out == "Stopped by Ctrl-C after 1 of 3 epochs.\n"
+
+
+def batches_of(data, size=50):
+    return list(zip(data.train_images.split(size), data.train_labels.split(size), strict=True))
+
+
+@pytest.mark.parametrize("uint8", [True, False])
+def test_any_minibatches_can_be_trained_on(data, uint8):
+    """A list, a DataLoader, something of unknown length: the same steps, the same weights."""
+
+    class Unknown:
+        def __iter__(self):
+            return iter(batches)
+
+    batches = batches_of(data)
+    if not uint8:
+        batches = [(images / 255, labels) for images, labels in batches]
+    loader = DataLoader(TensorDataset(*(torch.cat(parts) for parts in zip(*batches, strict=True))), 50)
+    tests = [(data.test_images[:30], data.test_labels[:30]), (data.test_images[30:], data.test_labels[30:])]
+    by_hand = small_model()
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.05)
+    for _ in range(2):
+        train_epoch(by_hand, [(i if not uint8 else i / 255, k) for i, k in batches], optimizer)
+    for given in (batches, loader, Unknown()):
+        model = small_model()
+        history = train(model, given, num_epochs=2, lr=0.05, test_data=tests, progress=True)
+        assert torch.equal(weights(model), weights(by_hand))
+        assert history.test_accuracy[-1] == pytest.approx(evaluate(model, data.test_images, data.test_labels))
+    assert train(small_model(), iter(batches), num_epochs=1).test_accuracy[0] != 1.0
+
+
+def test_without_test_images_the_history_has_none(data):
+    history = train(small_model(), batches_of(data), num_epochs=1)
+    assert math.isnan(history.test_accuracy[0]) and len(history) == 1
+    assert repr(history) == f"History(1 epoch, training accuracy {history.train_accuracy[0]:.3f})"
+
+
+def test_a_loader_of_shuffled_images_repeats_itself(data):
+    def run():
+        model = small_model()
+        loader = DataLoader(TensorDataset(data.train_images, data.train_labels), 40, shuffle=True)
+        train(model, loader, num_epochs=2)
+        return weights(model)
+
+    assert torch.equal(run(), run())
+
+
+def test_other_test_data_is_measured_in_place_of_the_data_sets_own(data):
+    tests = [(data.test_images[:3], data.test_labels[:3])]
+    model = small_model()
+    history = train(model, data, num_epochs=1, test_data=tests)
+    assert history.test_accuracy[0] in (0, pytest.approx(1 / 3), pytest.approx(2 / 3), 1)
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "error", "says"),
+    [
+        (3, {}, TypeError, "`train_images`.*iterable of .*got int"),
+        ([1, 2], {}, TypeError, r"`data` must give pairs \(images, labels\) of tensors, got int"),
+        ([(torch.zeros(3, 784), [0, 1, 1])], {}, TypeError, "pairs"),
+        ([(torch.zeros(3, 784), torch.zeros(2))], {}, ValueError, r"`images` \(3\) and `labels` \(2\)"),
+        ([(torch.zeros(3, 784).int(), torch.zeros(3))], {}, TypeError, "uint8 or floating point"),
+        ([], {}, ValueError, "at least one image"),
+        (iter([]), {"num_epochs": 1}, ValueError, "at least one image"),
+        (iter([]), {"num_epochs": 2}, TypeError, r"only once: `num_epochs` \(=2\)"),
+        (iter([]), {"num_epochs": 1, "schedule": one_cycle}, TypeError, "must have a length"),
+    ],
+)
+def test_bad_minibatches_are_named(given, settings, error, says):
+    with pytest.raises(error, match=says):
+        train(small_model(), given, **settings)
+
+
+def test_no_minibatch_is_named():
+    model = small_model()
+    with pytest.raises(ValueError, match="at least one image"):
+        train_epoch(model, [], torch.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match="at least one image"):
+        predict(model, torch.zeros(0, 1, 28, 28))
+    with pytest.raises(TypeError, match="uint8 or floating point"):
+        predict(model, torch.zeros(2, 1, 28, 28).int())
+
+
+def test_no_epoch_needs_no_schedule(data, tmp_path):
+    path = tmp_path / "run.pt"
+    assert len(train(small_model(), data, num_epochs=0, schedule=one_cycle, checkpoint=path)) == 0
+    assert not path.exists()
+
+
+def stopped_at(path, data, **settings):
+    """A checkpoint of two finished epochs, and the model's weights."""
+    model = small_model()
+    train(model, data, num_epochs=2, batch_size=50, checkpoint=path, **settings)
+    return weights(model)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "says"),
+    [
+        ({}, {"optimizer": torch.optim.Adam}, "`optimizer` is torch.optim.sgd.SGD in the file"),
+        (
+            {"optimizer": partial(torch.optim.SGD, momentum=0.9)},
+            {"optimizer": partial(torch.optim.SGD, momentum=0.5)},
+            "`momentum` is 0.9 in the file, 0.5 in this call",
+        ),
+        (
+            {"optimizer": partial(torch.optim.AdamW, betas=(0.9, 0.99))},
+            {"optimizer": torch.optim.AdamW},
+            r"`betas` is \(0.9, 0.99\) in the file",
+        ),
+        ({}, {"lr": 0.2}, "`lr` is 0.1 in the file, 0.2 in this call"),
+        ({}, {"seed": 1}, "`seed` is 0 in the file"),
+        ({}, {"batch_size": 40}, "`batch_size` is 50 in the file"),
+        ({}, {"schedule": one_cycle}, "holds .*'optimizer'.*needs .*'schedule'"),
+        ({"schedule": one_cycle}, {}, "holds .*'schedule'"),
+        ({"schedule": one_cycle}, {"schedule": one_cycle, "num_epochs": 3}, "`num_epochs` is 2 .* schedule"),
+        ({}, {"num_epochs": 1}, r"holds 2 finished epochs, more than `num_epochs` \(=1\)"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused_before_anything_changes(data, tmp_path, first, then, says):
+    path = tmp_path / "run.pt"
+    stopped_at(path, data, **first)
+    model, before = small_model(), path.read_bytes()
+    start = weights(model)
+    with pytest.raises(ValueError, match=says):
+        train(model, data, **{"num_epochs": 2, "batch_size": 50, "checkpoint": path} | then)
+    assert torch.equal(weights(model), start) and path.read_bytes() == before
+
+
+def test_a_state_that_cant_be_loaded_changes_nothing(data, tmp_path):
+    """Two optimizers of one class and one setting, but over other parameters."""
+    path = tmp_path / "run.pt"
+    stopped_at(path, data, optimizer=torch.optim.Adam)
+    model = small_model()
+    start = weights(model)
+    with pytest.raises(ValueError, match="holds another optimizer"):
+        train(
+            model,
+            data,
+            num_epochs=2,
+            batch_size=50,
+            checkpoint=path,
+            optimizer=lambda parameters, lr: torch.optim.Adam(list(parameters)[:1], lr=lr),
+        )
+    assert torch.equal(weights(model), start)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9)])
+def test_a_finished_run_can_be_made_longer(data, tmp_path, optimizer):
+    whole, longer = small_model(), small_model()
+    settings = {"num_epochs": 3, "batch_size": 50, "optimizer": optimizer}
+    expected = train(whole, data, **settings)
+    path = tmp_path / "run.pt"
+    stopped_at(path, data, optimizer=optimizer)
+    assert train(longer, data, **settings, checkpoint=path) == expected
+    assert torch.equal(weights(longer), weights(whole))
+
+
+def test_a_missing_folder_is_noticed_before_the_first_epoch(data, tmp_path):
+    with pytest.raises(FileNotFoundError, match="must lie in a folder that exists: .*nowhere"):
+        train(small_model(), data, checkpoint=tmp_path / "nowhere" / "run.pt", augment=lambda x, g: 1 / 0)
 
 
 def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(data, tmp_path):
@@ -335,6 +568,8 @@ def test_the_display_is_silent_for_kernels_that_no_person_watches(monkeypatch):
         ({"lr": math.inf}, ValueError, r"`lr` \(=inf\)"),
         ({"lr": math.nan}, ValueError, r"`lr` \(=nan\)"),
         ({"lr": "0.1"}, TypeError, "`lr`"),
+        ({"seed": 1.5}, TypeError, r"`seed` \(=1.5\) must be an integer"),
+        ({"seed": -1}, ValueError, r"`seed` \(=-1\) must be at least 0"),
     ],
 )
 def test_bad_settings_are_named(data, settings, error, says):
