@@ -39,6 +39,8 @@ from d2lmini.shapes import (
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
 
+__version__ = "0.1.0"
+
 __all__ = [
     "VGG11",
     "DataError",

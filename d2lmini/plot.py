@@ -23,14 +23,59 @@ def to_numpy(values: Tensor | np.ndarray | Sequence) -> np.ndarray:
     """Whatever holds numbers, as an array: (1, H, W) and (H, W) both become (H, W)."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
+        values = values.float() if values.dtype == torch.bfloat16 else values  # numpy has no bfloat16
     array = np.asarray(values)
     return array[0] if array.ndim == 3 and array.shape[0] == 1 else array
 
 
+def to_picture(image: Tensor | np.ndarray) -> np.ndarray:
+    """A grey image as (H, W); one in colours (3, H, W) as (H, W, 3), floats 0 to 1 or integers 0 to 255.
+
+    Raises:
+        ValueError: another shape.
+    """
+    array = to_numpy(image)
+    if array.ndim == 2:
+        return array
+    if array.ndim != 3 or array.shape[0] != 3:
+        raise ValueError(
+            f"an image must be grey, (H, W) or (1, H, W), or in colours, (3, H, W), got shape {array.shape}."
+        )
+    colours = np.moveaxis(array, 0, -1)
+    if np.issubdtype(array.dtype, np.floating):
+        return colours.clip(0, 1).astype(float)
+    return colours.clip(0, 255).astype(np.uint8)
+
+
+def to_matrix(values: Tensor | np.ndarray | Sequence) -> np.ndarray:
+    """A matrix as an array; ValueError when it isn't (H, W) or (1, H, W)."""
+    array = to_numpy(values)
+    if array.ndim != 2:
+        raise ValueError(f"a matrix must have the shape (H, W), or (1, H, W), got {array.shape}.")
+    return array
+
+
+def largest(values: np.ndarray) -> float:
+    """The largest absolute value, and never 0. (In int8 itself the absolute value of −128 is −128.)"""
+    return max(float(np.abs(values.astype(float)).max()), 1e-12)
+
+
+def check_titles(titles: Sequence[str] | None, count: int) -> None:
+    """Raise unless there is a picture, and one title for each of them, or none at all."""
+    if count == 0:
+        raise ValueError("there must be at least one image to draw.")
+    if titles is not None and len(titles) != count:
+        raise ValueError(f"`titles` ({len(titles)}) must be as many as the images ({count}).")
+
+
 def show_image(image: Tensor | np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw one grey image, shape (H, W) or (1, H, W); the smallest value black, the largest white."""
+    """Draw one grey image, shape (H, W) or (1, H, W), the smallest value black, the largest white.
+
+    An image in colours, (3, H, W), is drawn as it is: floats from 0 to 1, integers from 0 to 255.
+    """
+    picture = to_picture(image)
     ax = ax or plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1]
-    ax.imshow(to_numpy(image), cmap=IMAGE_MAP)
+    ax.imshow(picture, cmap=IMAGE_MAP)
     ax.set(title=title, xticks=[], yticks=[])
     return ax
 
@@ -41,7 +86,12 @@ def show_images(
     columns: int = 8,
     scale: float = 1.2,
 ) -> Figure:
-    """Draw images (N, H, W) or (N, 1, H, W) in rows of `columns`, each `scale` inches wide."""
+    """Draw images (N, H, W), (N, 1, H, W) or in colours (N, 3, H, W), in rows of `columns`.
+
+    Each is `scale` inches wide. Raises ValueError unless there are as many `titles` as images, or none.
+    """
+    check_titles(titles, len(images))
+    pictures = [to_picture(image) for image in images]
     rows = -(-len(images) // columns)
     columns = min(columns, len(images))
     height = scale * (1.25 if titles is not None else 1.05)
@@ -51,7 +101,7 @@ def show_images(
     for i, ax in enumerate(axes.flat):
         ax.axis("off")
         if i < len(images):
-            ax.imshow(to_numpy(images[i]), cmap=IMAGE_MAP)
+            ax.imshow(pictures[i], cmap=IMAGE_MAP)
             if titles is not None:
                 ax.set_title(titles[i], fontsize=8)
     return figure
@@ -73,11 +123,11 @@ def show_matrix(
         signed: red and blue about zero in place of grey.
         highlight: (row, column, height, width) of a window to frame.
     """
-    values = to_numpy(matrix)
+    values = to_matrix(matrix)
     ax = ax or plt.subplots(figsize=(0.5 * values.shape[1] + 0.3, 0.5 * values.shape[0] + 0.5))[1]
     # A pale range, so that black digits stay readable on every cell.
     if signed:
-        limit = 2 * max(float(np.abs(values).max()), 1e-12)
+        limit = 2 * largest(values)
         ax.imshow(values, cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
     else:
         low, high = float(values.min()), float(values.max())
@@ -105,8 +155,8 @@ def show_signed(
     values: Tensor | np.ndarray, title: str = "", limit: float | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw a kernel or feature map (H, W) in red (positive) and blue (negative), white at zero."""
-    array = to_numpy(values)
-    limit = limit or max(float(np.abs(array).max()), 1e-12)
+    array = to_matrix(values)
+    limit = limit or largest(array)
     ax = ax or plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1]
     ax.imshow(array, cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
     ax.set(title=title, xticks=[], yticks=[])
@@ -124,6 +174,7 @@ def show_signed_grid(
 
     An `image` (H, W) is drawn first, in grey, to compare its feature maps with.
     """
+    check_titles(titles, len(maps))
     images = [] if image is None else [image]
     panels = [*images, *maps]
     names = ["input"] * len(images) + list(titles or [""] * len(maps))
@@ -142,7 +193,8 @@ def show_signed_grid(
 
 def show_steps(matrices: Sequence[tuple[str, Tensor]], fmt: str = "g", signed: bool = False) -> Figure:
     """Draw several small matrices in a row, each with its title: input, kernel, output."""
-    arrays = [(title, to_numpy(matrix)) for title, matrix in matrices]
+    check_titles(None, len(matrices))
+    arrays = [(title, to_matrix(matrix)) for title, matrix in matrices]
     widths = [array.shape[1] for _, array in arrays]
     height = max(array.shape[0] for _, array in arrays)
     cell = min(0.5, (9 - 0.8 * len(arrays)) / sum(widths))  # inches; the whole at most nine

@@ -243,3 +243,49 @@ def test_a_confusion_matrix_has_the_truth_in_its_rows():
         for label, name in zip(axis.get_ticklabels(), ("coat", "shirt"), strict=True):
             assert (label.get_text(), label.get_fontsize()) == (name, 8)
             assert (label.get_rotation(), label.get_ha()) == turned
+
+
+COLOURS = torch.stack([torch.zeros(5, 4), torch.full((5, 4), 0.5), torch.full((5, 4), 2.0)])  # (3, 5, 4)
+
+
+def test_colours_are_drawn_with_the_channels_last():
+    drawn = show_image(COLOURS).images[0].get_array()
+    assert drawn.shape == (5, 4, 3) and drawn[0, 0].tolist() == [0, 0.5, 1]
+    drawn = show_image((COLOURS * 200).long()).images[0].get_array()
+    assert drawn.dtype == np.uint8 and drawn[0, 0].tolist() == [0, 100, 255]
+    figure = show_images(torch.stack([COLOURS, COLOURS]), ["a", "b"])
+    assert [ax.images[0].get_array().shape for ax in figure.axes] == [(5, 4, 3)] * 2
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16, torch.float16, torch.uint8, torch.bool])
+def test_every_dtype_is_drawn(dtype):
+    values = torch.tensor([[0, 1], [1, 1]]).to(dtype)
+    show_image(values)
+    show_matrix(values)
+    assert show_signed(values).images[0].get_clim() == (-1, 1)
+
+
+def test_the_lowest_byte_is_as_far_from_zero_as_it_is():
+    values = torch.full((2, 2), -128, dtype=torch.int8)
+    assert show_signed(values).images[0].get_clim() == (-128, 128)
+    assert show_matrix(values, signed=True).images[0].get_clim() == (-256, 256)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: show_images(torch.zeros(3, 4, 4), ["a"]), r"`titles` \(1\) .* images \(3\)"),
+        (lambda: show_images(torch.zeros(1, 4, 4), ["a", "b"]), r"`titles` \(2\)"),
+        (lambda: show_signed_grid(torch.zeros(3, 4, 4), ["a"]), r"`titles` \(1\) .* images \(3\)"),
+        (lambda: show_images(torch.zeros(0, 4, 4)), "at least one image"),
+        (lambda: show_signed_grid(torch.zeros(0, 4, 4)), "at least one image"),
+        (lambda: show_steps([]), "at least one image"),
+        (lambda: show_image(torch.zeros(4, 4, 3)), r"\(3, H, W\), got shape \(4, 4, 3\)"),
+        (lambda: show_image(torch.zeros(4)), r"got shape \(4,\)"),
+        (lambda: show_matrix(torch.zeros(3, 4, 4)), r"\(H, W\), or \(1, H, W\), got \(3, 4, 4\)"),
+        (lambda: show_signed(torch.zeros(2, 4, 4)), r"got \(2, 4, 4\)"),
+    ],
+)
+def test_what_cant_be_drawn_is_named(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
