@@ -10,6 +10,7 @@ CHAPTERS ?=
 # make setup TORCH_INDEX=cpu     the smaller build of torch, without CUDA (Linux)
 TORCH_INDEX ?=
 # make setup PYTHON=/path/to/python3.12
+# D2LMINI_INSTALL=no make run    never install Debian's package of the data, not even as root
 PYTHON ?=
 
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/whl/$(TORCH_INDEX))
@@ -28,6 +29,7 @@ help:  ## this list
 	@echo 'CHAPTERS="02 07" selects chapters for run and update; PYTHON=python3.12 the Python for .venv.'
 	@echo 'TORCH_INDEX=cpu installs the smaller build of torch without CUDA (pip: --extra-index-url'
 	@echo '  https://download.pytorch.org/whl/cpu).'
+	@echo 'D2LMINI_INSTALL=no forbids root to install the data by apt.'
 
 setup: $(STAMP)  ## make .venv and install everything
 

@@ -4,7 +4,8 @@ conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
 shapes      size formulas, receptive fields, the shape after every layer of a model
 models      softmax regression, MLP, LeNet, VGG
-data        the real Fashion-MNIST, and minibatches of it
+files       the files of Fashion-MNIST: places, checksums, a download; without torch
+data        the real Fashion-MNIST as tensors, and minibatches of it
 augment     random flips and shifts of a minibatch
 training    the training loop and its evaluation
 history     what a training run wrote down, and its picture
@@ -22,7 +23,8 @@ from d2lmini.conv import (
     corr2d_multi_in_out,
     corr2d_multi_in_out_1x1,
 )
-from d2lmini.data import DataError, FashionMNIST, load_fashion_mnist, minibatches
+from d2lmini.data import FashionMNIST, load_fashion_mnist, minibatches
+from d2lmini.files import DataError
 from d2lmini.history import History
 from d2lmini.models import VGG11, init_xavier, lenet, mlp, softmax_regression, vgg, vgg_block
 from d2lmini.pooling import avg_pool2d, global_avg_pool2d, max_pool2d, pool2d

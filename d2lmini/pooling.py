@@ -10,15 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from d2lmini._checks import (
-    Pair,
-    as_pair,
-    check_divisor,
-    check_floating,
-    check_mode,
-    check_tensor,
-    check_window,
-)
+from d2lmini._checks import Pair, as_pair, check_tensor, check_window
 from d2lmini.shapes import pool_output_size
 
 
@@ -70,7 +62,8 @@ def max_pool2d(
         kernel_size, stride, padding, dilation: one integer or (height, width), in pixels. `stride=None`
             means the kernel size; the padding is minus infinity, at most half of the dilated window.
         ceil_mode: keep a last window that hangs over the edge.
-        return_indices: give back as well where each value came from, as row * W + column.
+        return_indices: give back as well where each value came from, as row * W + column: the first of
+            equals, never the padding (−1 stands only where a dilated window has no pixel at all).
 
     Returns:
         The pooled tensor, shape (..., H', W'); with `return_indices` also an int64 tensor of that shape.
@@ -95,11 +88,15 @@ def max_pool2d(
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
     values = windows(X, *settings, fill=lowest(X.dtype)).flatten(-2)  # (..., H', W', kh*kw)
     origin = windows(places, *settings, fill=-1).flatten(-2)  # (H', W', kh*kw)
+    origin = origin.expand_as(values)
     winner = values.argmax(dim=-1, keepdim=True)  # (..., H', W', 1): the first of equals
+    # Where the padding wins, every pixel of the window is as low as the padding: the first pixel is meant.
+    padding_won = origin.gather(-1, winner) < 0
+    winner = winner.where(~padding_won, (origin >= 0).int().argmax(dim=-1, keepdim=True))
     Y = values.gather(-1, winner).squeeze(-1)  # (..., H', W')
     if not return_indices:
         return Y
-    return Y, origin.expand_as(values).gather(-1, winner).squeeze(-1)
+    return Y, origin.gather(-1, winner).squeeze(-1)
 
 
 def avg_pool2d(
@@ -240,3 +237,28 @@ def lowest(dtype: torch.dtype) -> float:
     (-inf, 0)
     """
     return -float("inf") if dtype.is_floating_point else torch.iinfo(dtype).min
+
+
+def check_mode(mode: str) -> None:
+    """Raise unless a pooling mode is "max" or "avg"."""
+    if mode not in ("max", "avg"):
+        raise ValueError(f'`mode` (={mode!r}) must be "max" or "avg".')
+
+
+def check_floating(name: str, value: Tensor) -> None:
+    """Raise unless the tensor holds floating-point numbers (a mean of integers isn't an integer)."""
+    if not value.is_floating_point():
+        raise TypeError(
+            f"`{name}` must be a floating-point tensor to be averaged, got {value.dtype}; "
+            f"convert it with `{name}.float()`."
+        )
+
+
+def check_divisor(divisor: int | None) -> None:
+    """Raise unless a divisor is None or an integer other than 0."""
+    if divisor is None:
+        return
+    if isinstance(divisor, bool) or not isinstance(divisor, int):
+        raise TypeError(f"`divisor_override` (={divisor!r}) must be an integer or None.")
+    if divisor == 0:
+        raise ValueError("`divisor_override` (=0) must not be zero.")

@@ -8,12 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from d2lmini._checks import (
-    check_int,
-    check_pool_padding,
-    check_window,
-    check_window_fits,
-)
+from d2lmini._checks import check_int, check_window
 
 
 def conv_output_size(n: int, kernel_size: int, padding: int = 0, stride: int = 1, dilation: int = 1) -> int:
@@ -111,6 +106,26 @@ def check_axis(n: int, kernel_size: int, padding: int, stride: int, dilation: in
     check_int("padding", padding, 0)
     check_int("stride", stride, 1)
     check_int("dilation", dilation, 1)
+
+
+def check_pool_padding(kernel_size: int, padding: int) -> None:
+    """Torch's rule: the padding may be at most half of the pooling window, dilation not counted."""
+    if padding > kernel_size // 2:
+        raise ValueError(
+            f"`padding` (={padding}) must be at most half of `kernel_size` (={kernel_size}), "
+            "or a window could lie wholly outside the input."
+        )
+
+
+def check_window_fits(n: int, kernel_size: int, padding: int, dilation: int) -> None:
+    """Raise when the dilated kernel is longer than the padded input."""
+    reach = dilation * (kernel_size - 1) + 1
+    if reach > n + 2 * padding:
+        raise ValueError(
+            f"the kernel reaches over {reach} pixels (`kernel_size` {kernel_size}, `dilation` "
+            f"{dilation}) but the padded input has only {n + 2 * padding} "
+            f"(`n` {n} + 2 x `padding` {padding})."
+        )
 
 
 def receptive_field(layers: Sequence[tuple[int, int]]) -> tuple[int, int]:

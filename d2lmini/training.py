@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from d2lmini._checks import check_int, check_lr, check_same_length
+from d2lmini._checks import check_int, check_same_length
 from d2lmini.augment import Augment
 from d2lmini.checkpoint import read_checkpoint, restore, save_checkpoint
 from d2lmini.data import FashionMNIST, minibatches
@@ -238,3 +238,11 @@ def check_finite(loss: Tensor) -> None:
             f"the loss became {loss.item()}, so no gradient means anything any more. Usual reasons: "
             "a learning rate that is too large (try a tenth), NaN in the images, a logarithm of 0."
         )
+
+
+def check_lr(lr: float) -> None:
+    """Raise unless a learning rate is a finite number above 0."""
+    if isinstance(lr, bool) or not isinstance(lr, int | float):
+        raise TypeError(f"`lr` (={lr!r}) must be a number.")
+    if not 0 < lr < math.inf:
+        raise ValueError(f"`lr` (={lr}) must be a finite number above 0.")

@@ -16,6 +16,7 @@ from d2lmini import (
     corr2d_multi_in,
     corr2d_multi_in_out,
     corr2d_multi_in_out_1x1,
+    load_fashion_mnist,
 )
 
 NINE = torch.arange(9).reshape(3, 3)
@@ -65,6 +66,46 @@ def test_correlation_is_linear_in_both_arguments(pair):
     K = K[0]
     torch.testing.assert_close(corr2d(2 * X + 1, K), 2 * corr2d(X, K) + K.sum())
     torch.testing.assert_close(corr2d(X, 3 * K), 3 * corr2d(X, K))
+
+
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+
+
+@given(images_and_kernels(), st.sampled_from(INTEGERS))
+def test_integers_of_every_size_are_summed_in_int64(pair, dtype):
+    """The largest values of the dtype, whose products and sums would wrap around in it."""
+    top = min(torch.iinfo(dtype).max, 2**31 - 1)
+    X, K = (top - t.abs().long().clamp(max=top) for t in pair)
+    X, K, exact = X.to(dtype), (K // 2**20 if top > 2**20 else K).to(dtype), F.conv2d
+    truth = exact(X[None].long(), K.long())[0]
+    one = K[:, :, :1, :1]
+    for ours, theirs in (
+        (corr2d(X[0], K[0, 0]), exact(X[None, :1].long(), K[:1, :1].long())[0, 0]),
+        (corr2d_multi_in(X, K[0]), truth[0]),
+        (corr2d_multi_in_out(X, K), truth),
+        (corr2d_multi_in_out_1x1(X, one), exact(X[None].long(), one.long())[0]),
+        (comp_conv2d(lambda x: x + x, X[0]), 2 * X[0].long()),
+    ):
+        assert ours.dtype == torch.int64 and torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_floating_point_keeps_its_dtype_and_torchs_values(dtype):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(3, 9, 8, generator=generator).to(dtype)
+    K = torch.randn(2, 3, 3, 2, generator=generator).to(dtype)
+    torch.testing.assert_close(corr2d_multi_in_out(X, K), F.conv2d(X[None], K)[0])
+    torch.testing.assert_close(corr2d_multi_in(X, K[0]), F.conv2d(X[None], K[:1])[0, 0])
+    torch.testing.assert_close(corr2d(X[0], K[0, 0]), F.conv2d(X[None, :1], K[:1, :1])[0, 0])
+    one = K[..., :1, :1]
+    torch.testing.assert_close(corr2d_multi_in_out_1x1(X, one), F.conv2d(X[None], one)[0])
+    layer = nn.Conv2d(1, 1, 3, dtype=dtype)
+    assert comp_conv2d(layer, X[0]).dtype == dtype
+
+
+def test_the_pixels_of_a_boot_dont_wrap():
+    boot = load_fashion_mnist("sample").train_images[0, 0]
+    assert corr2d(boot, torch.tensor([[1, 2, 1]], dtype=torch.uint8)).max() == 988
 
 
 def test_the_reference_numbers():
@@ -117,6 +158,12 @@ def test_comp_conv2d_leaves_rows_rows():
         ),
         (lambda: comp_conv2d(nn.Conv2d(1, 2, 3), torch.zeros(8, 8)), ValueError, "out_channels=1"),
         (lambda: comp_conv2d(nn.Conv2d(1, 1, 3), torch.zeros(1, 8, 8)), ValueError, "2 axes"),
+        (lambda: comp_conv2d(nn.Conv2d(1, 1, 2), NINE), TypeError, r"int64\) must have .* \(torch.float32\)"),
+        (
+            lambda: comp_conv2d(nn.Conv2d(1, 1, 2), NINE.double()),
+            TypeError,
+            r"convert it with `X.to\(torch.float32\)`",
+        ),
     ],
 )
 def test_bad_input_is_named(call, error, says):

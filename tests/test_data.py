@@ -29,10 +29,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from d2lmini import data
-from d2lmini.data import DataError, FashionMNIST, load_fashion_mnist, minibatches
+from d2lmini import files
+from d2lmini.data import FashionMNIST, load_fashion_mnist, minibatches
+from d2lmini.files import DataError
 
-NAMES = tuple(file.name for file in data.FILES)
+NAMES = tuple(file.name for file in files.FILES)
 # Pooch leaves the connection of a failed download open until the garbage is collected.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 LINE = "only the shipped sample of 6000 + 1000 images is used"
@@ -62,18 +63,18 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
     )
     content = {name: idx_bytes(t) for name, t in zip(NAMES, tensors, strict=True)}
     packed = {f"{name}.gz": gzip.compress(raw, mtime=1) for name, raw in content.items()}
-    files = tuple(
-        data.IDXFile(name, tuple(t.shape), hashlib.sha256(content[name]).hexdigest())
+    official = tuple(
+        files.IDXFile(name, tuple(t.shape), hashlib.sha256(content[name]).hexdigest())
         for name, t in zip(NAMES, tensors, strict=True)
     )
     sums = {name: hashlib.sha256(raw).hexdigest() for name, raw in packed.items()}
-    monkeypatch.setattr(data, "FILES", files)
-    monkeypatch.setattr(data, "DOWNLOADS", sums)
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
-    monkeypatch.setattr(data, "MIRRORS", (closed_port(), closed_port()))
+    monkeypatch.setattr(files, "FILES", official)
+    monkeypatch.setattr(files, "DOWNLOADS", sums)
+    monkeypatch.setattr(files, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(files, "MIRRORS", (closed_port(), closed_port()))
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "home" / project)
     monkeypatch.setattr(pooch.core.time, "sleep", lambda seconds: None)  # between two tries
-    monkeypatch.delenv(data.VARIABLE, raising=False)
+    monkeypatch.delenv(files.VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return packed
 
@@ -204,7 +205,7 @@ def test_order_of_places(
 ) -> None:
     """From the last place to the first: each one, once it has the data, comes before the others."""
     server = mirror(tiny)
-    monkeypatch.setattr(data, "MIRRORS", (server.url,))
+    monkeypatch.setattr(files, "MIRRORS", (server.url,))
     assert load_fashion_mnist(download=False).source == "sample"
     assert LINE in capsys.readouterr().out
     assert not server.asked, "download=False must not use the network"
@@ -215,19 +216,19 @@ def test_order_of_places(
     check_tiny(load_fashion_mnist(), "debian")
     fill(cache, tiny)
     check_tiny(load_fashion_mnist(), "cache")
-    monkeypatch.setenv(data.VARIABLE, "")
+    monkeypatch.setenv(files.VARIABLE, "")
     check_tiny(load_fashion_mnist(), "cache")
-    monkeypatch.setenv(data.VARIABLE, str(fill(tmp_path / "env", tiny)))
+    monkeypatch.setenv(files.VARIABLE, str(fill(tmp_path / "env", tiny)))
     check_tiny(load_fashion_mnist(), "folder")
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nothing"))
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path / "nothing"))
     check_tiny(load_fashion_mnist(tmp_path / "env"), "folder")
     captured = capsys.readouterr()
     assert captured.out + captured.err == "", "only the sample is announced"
 
 
 def test_places_are_the_ones_documented() -> None:
-    assert data.DEBIAN_FOLDER.as_posix() == "/usr/share/datasets/fashion-mnist"
-    assert data.MIRRORS == (
+    assert files.DEBIAN_FOLDER.as_posix() == "/usr/share/datasets/fashion-mnist"
+    assert files.MIRRORS == (
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     )
@@ -287,7 +288,7 @@ def test_broken_file_in_an_explicit_folder(
     assert str(path) in message
     found = path.read_bytes() if "unpacked (" in message else gzip.decompress(path.read_bytes())
     sums = re.findall(r"\b[0-9a-f]{64}\b", message)
-    assert sums == [data.FILES[0].sha256, hashlib.sha256(found).hexdigest()]
+    assert sums == [files.FILES[0].sha256, hashlib.sha256(found).hexdigest()]
     assert isinstance(caught.value, ValueError)
 
 
@@ -317,8 +318,8 @@ def test_missing_file_names_the_four_and_the_folder(
     with pytest.raises(FileNotFoundError, match=f"missing: {NAMES[1]}\\.") as caught:
         load_fashion_mnist(folder)
     assert all(name in str(caught.value) for name in (*NAMES, str(folder)))
-    monkeypatch.setenv(data.VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(FileNotFoundError, match=f"nowhere.*{data.VARIABLE}"):
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match=f"nowhere.*{files.VARIABLE}"):
         load_fashion_mnist()
 
 
@@ -336,7 +337,7 @@ def test_broken_cache_is_mended_by_a_download(
     fill(cache, tiny)
     (cache / name).write_bytes(tiny[name][:-9])
     server = mirror(tiny)
-    monkeypatch.setattr(data, "MIRRORS", (server.url,))
+    monkeypatch.setattr(files, "MIRRORS", (server.url,))
     check_tiny(load_fashion_mnist(), "download")
     assert listing(cache) == tiny
     assert [key for key in server.asked if key[0] == "GET"] == [("GET", name)], "only the broken one"
@@ -347,7 +348,7 @@ def test_broken_unpacked_file_in_the_cache_does_not_stand_in_the_way(
 ) -> None:
     fill(cache, tiny, unpacked=True)
     (cache / NAMES[3]).write_bytes(b"")
-    monkeypatch.setattr(data, "MIRRORS", (mirror(tiny).url,))
+    monkeypatch.setattr(files, "MIRRORS", (mirror(tiny).url,))
     check_tiny(load_fashion_mnist(), "download")
     check_tiny(load_fashion_mnist(), "cache")
 
@@ -378,13 +379,13 @@ def test_second_mirror_takes_over(
 ) -> None:
     """The first mirror fails at its third file; the second one gives that and the fourth."""
     name = f"{NAMES[2]}.gz"
-    files = dict(tiny)
+    offered = dict(tiny)
     if fault == "altered":
-        files[name] = tiny[name][:-1] + b"\1"
+        offered[name] = tiny[name][:-1] + b"\1"
     if fault == "absent":
-        del files[name]
-    first, second = mirror(files, (name,) if fault == "cut" else ()), mirror(tiny)
-    monkeypatch.setattr(data, "MIRRORS", (first.url, second.url))
+        del offered[name]
+    first, second = mirror(offered, (name,) if fault == "cut" else ()), mirror(tiny)
+    monkeypatch.setattr(files, "MIRRORS", (first.url, second.url))
     check_tiny(load_fashion_mnist(), "download")
     assert listing(cache) == tiny
     assert first.asked["GET", name] == 2, "one more try before the mirror is given up"
@@ -394,7 +395,7 @@ def test_second_mirror_takes_over(
 def test_second_mirror_when_the_first_is_down(
     tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, mirror: MakeMirror
 ) -> None:
-    monkeypatch.setattr(data, "MIRRORS", (closed_port(), mirror(tiny).url))
+    monkeypatch.setattr(files, "MIRRORS", (closed_port(), mirror(tiny).url))
     check_tiny(load_fashion_mnist(), "download")
 
 
@@ -409,9 +410,9 @@ def test_cache_is_never_half_written(
 ) -> None:
     """Both mirrors break off in the middle of the first file: nothing of it stays behind."""
     name = f"{NAMES[0]}.gz"
-    files = {**tiny, name: tiny[name][:-1] + b"\1"} if fault == "altered" else tiny
+    offered = {**tiny, name: tiny[name][:-1] + b"\1"} if fault == "altered" else tiny
     cut = (name,) if fault == "cut" else ()
-    monkeypatch.setattr(data, "MIRRORS", (mirror(files, cut).url, mirror(files, cut).url))
+    monkeypatch.setattr(files, "MIRRORS", (mirror(offered, cut).url, mirror(offered, cut).url))
     assert load_fashion_mnist().source == "sample"
     assert listing(cache) == {}
     captured = capsys.readouterr()
@@ -429,7 +430,7 @@ def test_log_of_pooch_stays_out_of_the_notebooks(
     logger = pooch.get_logger()
     logger.setLevel(logging.INFO)  # pooch's own setting
     logger.addHandler(handler)
-    monkeypatch.setattr(data, "MIRRORS", (mirror(tiny, (f"{NAMES[0]}.gz",)).url, mirror(tiny).url))
+    monkeypatch.setattr(files, "MIRRORS", (mirror(tiny, (f"{NAMES[0]}.gz",)).url, mirror(tiny).url))
     try:
         check_tiny(load_fashion_mnist(), "download")
     finally:
@@ -441,7 +442,7 @@ def test_interrupted_download_leaves_nothing(
     tiny: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch, mirror: MakeMirror
 ) -> None:
     """Ctrl-C with half of the second file on disk."""
-    monkeypatch.setattr(data, "MIRRORS", (mirror(tiny).url,))
+    monkeypatch.setattr(files, "MIRRORS", (mirror(tiny).url,))
     call = pooch.HTTPDownloader.__call__
     seen: list[dict[str, bytes]] = []
 
@@ -466,9 +467,9 @@ def test_wrong_download_sum_cannot_smuggle_in_other_data(
     """The unpacked bytes are verified after a download, too."""
     name = f"{NAMES[1]}.gz"
     other = gzip.compress(broken("altered pixel", gzip.decompress(tiny[name])))
-    sums = {**data.DOWNLOADS, name: hashlib.sha256(other).hexdigest()}
-    monkeypatch.setattr(data, "DOWNLOADS", sums)
-    monkeypatch.setattr(data, "MIRRORS", (mirror({**tiny, name: other}).url,))
+    sums = {**files.DOWNLOADS, name: hashlib.sha256(other).hexdigest()}
+    monkeypatch.setattr(files, "DOWNLOADS", sums)
+    monkeypatch.setattr(files, "MIRRORS", (mirror({**tiny, name: other}).url,))
     assert load_fashion_mnist().is_sample
 
 
@@ -482,7 +483,7 @@ def test_unwritable_cache(
 ) -> None:
     """A folder can't be made under a file, whoever asks: a stand-in for a read-only home."""
     (tmp_path / "home").write_text("not a folder")
-    monkeypatch.setattr(data, "MIRRORS", (mirror(tiny).url,))
+    monkeypatch.setattr(files, "MIRRORS", (mirror(tiny).url,))
     assert load_fashion_mnist().is_sample
     assert LINE in capsys.readouterr().out
     fill(debian, tiny)
@@ -530,7 +531,7 @@ def test_offline_falls_to_the_sample_at_once(
     assert loaded.source == "sample"
     out = capsys.readouterr().out
     assert LINE in out
-    assert data.VARIABLE in out
+    assert files.VARIABLE in out
     assert out.count("\n") == 1
     assert str(cache) not in out
     assert not cache.exists()
@@ -540,22 +541,22 @@ def test_silent_mirrors_cost_one_timeout_in_all(
     tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mirrors that take the connection and never answer, as behind some firewalls."""
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(files, "ANSWER_SECONDS", 1)
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as two,
     ):
         urls = tuple(f"http://127.0.0.1:{s.getsockname()[1]}/" for s in (one, two))
-        monkeypatch.setattr(data, "MIRRORS", urls)
+        monkeypatch.setattr(files, "MIRRORS", urls)
         start = time.monotonic()
-        assert data._answering_mirrors() == []
+        assert files._answering_mirrors() == []
         assert time.monotonic() - start < 1.9
 
 
 def test_slow_name_lookup_is_bounded(tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking up a name may hang for half a minute without a network; a reader doesn't wait."""
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 1)
-    monkeypatch.setattr(data, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
+    monkeypatch.setattr(files, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(files, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
     done = threading.Event()
 
     def hang(*args: object, **kwargs: object) -> None:
@@ -564,13 +565,13 @@ def test_slow_name_lookup_is_bounded(tiny: dict[str, bytes], monkeypatch: pytest
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     start = time.monotonic()
-    assert data._answering_mirrors() == []
+    assert files._answering_mirrors() == []
     assert time.monotonic() - start < 1.9
     done.set()
 
 
 def test_answer_time_is_a_few_seconds() -> None:
-    assert data.ANSWER_SECONDS <= 5
+    assert files.ANSWER_SECONDS <= 5
 
 
 # ------------------------------------------------------------------------ the sample, the real data
@@ -580,7 +581,7 @@ def test_sample_on_request_is_silent(
     tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     by_name = load_fashion_mnist("sample")
-    monkeypatch.setenv(data.VARIABLE, "sample")
+    monkeypatch.setenv(files.VARIABLE, "sample")
     by_variable = load_fashion_mnist()
     for sample in (by_name, by_variable):
         assert sample.is_sample
@@ -595,12 +596,12 @@ def test_sample_on_request_is_silent(
 
 
 def test_sample_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for file in data.SAMPLE_FILES:
-        (tmp_path / file.name).write_bytes((data.SAMPLE_FOLDER / file.name).read_bytes())
-    path = tmp_path / data.SAMPLE_FILES[3].name
+    for file in files.SAMPLE_FILES:
+        (tmp_path / file.name).write_bytes((files.SAMPLE_FOLDER / file.name).read_bytes())
+    path = tmp_path / files.SAMPLE_FILES[3].name
     raw = lzma.decompress(path.read_bytes())
     path.write_bytes(lzma.compress(raw[:-1] + bytes([raw[-1] ^ 1])))
-    monkeypatch.setattr(data, "SAMPLE_FOLDER", tmp_path)
+    monkeypatch.setattr(files, "SAMPLE_FOLDER", tmp_path)
     with pytest.raises(DataError, match="altered bytes"):
         load_fashion_mnist("sample")
     path.write_bytes(path.read_bytes()[:-10])
@@ -609,8 +610,8 @@ def test_sample_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_sample_is_small_and_licensed() -> None:
-    assert sum(path.stat().st_size for path in data.SAMPLE_FOLDER.iterdir()) < 3_000_000
-    licence = (data.SAMPLE_FOLDER / "LICENSE").read_text(encoding="utf-8")
+    assert sum(path.stat().st_size for path in files.SAMPLE_FOLDER.iterdir()) < 3_000_000
+    licence = (files.SAMPLE_FOLDER / "LICENSE").read_text(encoding="utf-8")
     assert "MIT" in licence
     assert "Zalando SE" in licence
 
@@ -645,7 +646,7 @@ def test_data_set_is_frozen() -> None:
 def full() -> FashionMNIST:
     """The real data, if this machine has them already: no download in a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(data.VARIABLE, raising=False)
+        patch.delenv(files.VARIABLE, raising=False)
         loaded = load_fashion_mnist(download=False)
     if loaded.is_sample:
         pytest.skip("the full data set isn't installed")
@@ -688,18 +689,18 @@ def test_real_files_download(
     Debian's .gz files have the official compressed bytes under a header without the original name
     and date; with those put back, they are the official files to the byte.
     """
-    if not data.DEBIAN_FOLDER.is_dir():
+    if not files.DEBIAN_FOLDER.is_dir():
         pytest.skip("rebuilt from the Debian package, which isn't installed")
     official = {}
-    for name in data.DOWNLOADS:
+    for name in files.DOWNLOADS:
         date = 1504176606 if name.startswith("train") else 1504176627  # 31 August 2017
         header = b"\x1f\x8b\x08\x08" + struct.pack("<I", date) + b"\x00\x03"
-        body = (data.DEBIAN_FOLDER / name).read_bytes()[10:]
+        body = (files.DEBIAN_FOLDER / name).read_bytes()[10:]
         official[name] = header + name.removesuffix(".gz").encode() + b"\0" + body
-    monkeypatch.delenv(data.VARIABLE, raising=False)
+    monkeypatch.delenv(files.VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
-    monkeypatch.setattr(data, "MIRRORS", (closed_port(), mirror(official).url))
+    monkeypatch.setattr(files, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(files, "MIRRORS", (closed_port(), mirror(official).url))
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "home" / project)
     downloaded = load_fashion_mnist()
     assert downloaded.source == "download"

@@ -49,11 +49,13 @@ class Derivation(ast.NodeTransformer):
 
 
 def is_check(value: ast.expr) -> bool:
-    """Whether this calls a function named check_..., as in check_x(...) or n = check_x(...)."""
+    """Whether this calls a function named check_..., or widens integers: X, K = widened(X), ..."""
+    if isinstance(value, ast.Tuple):
+        return all(map(is_check, value.elts))
     return (
         isinstance(value, ast.Call)
         and isinstance(value.func, ast.Name)
-        and value.func.id.startswith("check_")
+        and (value.func.id.startswith("check_") or value.func.id == "widened")
     )
 
 

@@ -98,6 +98,29 @@ def test_max_pooling_takes_integers(X, ceil_mode):
     assert torch.equal(places, their_places)  # ties are frequent here: the first of equals wins
 
 
+@given(pooled(dilated=True), st.sampled_from([torch.uint8, torch.int8, torch.float32]))
+def test_a_pixel_as_low_as_the_padding_comes_before_it(case, dtype):
+    """Half of the pixels have the lowest value of their dtype; each window's winner is torch's."""
+    X, settings = case
+    assume(torch_accepts(F.max_pool2d, X, settings))
+    low = -float("inf") if dtype.is_floating_point else torch.iinfo(dtype).min
+    X = torch.where(X.median() < X, 7, low).to(dtype)
+    ours, theirs = (f(X, **settings, return_indices=True) for f in (max_pool2d, F.max_pool2d))
+    pixels = F.max_pool2d(torch.zeros_like(X, dtype=torch.float32), **settings)
+    real = torch.isfinite(pixels)  # a dilated window can lie wholly in the padding
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1][real], theirs[1][real]) and (ours[1][~real] == -1).all()
+
+
+def test_unpooling_and_gradients_work_on_the_lowest_values():
+    dark = torch.zeros(1, 1, 7, 7, dtype=torch.uint8)
+    _, places = max_pool2d(dark, 3, 2, 1, return_indices=True)
+    assert places.min() >= 0
+    X = torch.full((1, 1, 4, 4), -float("inf"), requires_grad=True)
+    max_pool2d(X, 3, 2, 1).sum().backward()
+    assert X.grad.sum() == 4 and X.grad[0, 0, 0, 0] == 1  # one for each window, none lost in the padding
+
+
 def test_a_nan_stays_visible():
     X = SIXTEEN.clone()
     X[0, 1] = float("nan")

@@ -300,9 +300,9 @@ def without_debian(folder: Path) -> tuple[tuple[str | Path, ...], Path]:
     if possible(*UNSHARE, "sh", "-c", HIDE, DEBIAN_FOLDER, sys.executable, "-c", ""):
         return (*UNSHARE, "sh", "-c", HIDE, DEBIAN_FOLDER), ROOT
     checkout = copy_checkout(folder / "copy")  # without the right to hide a folder: one that looks elsewhere
-    for module in (checkout / "d2lmini" / "data.py", checkout / "tools" / "data_status.py"):
-        text = module.read_text(encoding="utf-8").replace(str(DEBIAN_FOLDER), str(checkout))
-        module.write_text(text, encoding="utf-8")
+    module = checkout / "d2lmini" / "files.py"
+    text = module.read_text(encoding="utf-8").replace(str(DEBIAN_FOLDER), str(checkout))
+    module.write_text(text, encoding="utf-8")
     return (), checkout
 
 
