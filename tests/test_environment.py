@@ -1,8 +1,9 @@
-"""pyproject.toml, environment.yml and constraints.txt name the same packages."""
+"""Both pyproject.toml, environment.yml and constraints.txt name the same packages."""
 
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,15 +11,22 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PROJECT, ENGINE = project(ROOT), project(ROOT / "nbproof")
+EXTRAS = {**PROJECT["optional-dependencies"], "test of nbproof": ENGINE["optional-dependencies"]["test"]}
 CONDA_NAMES = {"torch": "pytorch"}  # where conda's name is another
 CONDA_ONLY = {"python", "pip"}
 
 
 def requirements() -> dict[str, Requirement]:
-    """Every dependency of pyproject.toml, the extras' too."""
-    lines = list(PROJECT["dependencies"])
-    for extra in PROJECT["optional-dependencies"].values():
+    """Every dependency of the book and of nbproof, the extras' too."""
+    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"]]
+    for extra in EXTRAS.values():
         lines += extra
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
 
@@ -27,6 +35,25 @@ def conda() -> dict[str, Requirement]:
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     lines = [line for line in yaml.safe_load(text)["dependencies"] if isinstance(line, str)]
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def test_conda_lets_pip_install_both_packages():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    (pip,) = (line["pip"] for line in yaml.safe_load(text)["dependencies"] if isinstance(line, dict))
+    assert pip == ["-e ./nbproof", "-e ."]  # a line of pip's takes no other option
+
+
+def test_a_package_of_both_has_one_range():
+    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *(x for e in EXTRAS.values() for x in e)]
+    ranges: dict[str, set[str]] = {}
+    for requirement in map(Requirement, lines):
+        ranges.setdefault(requirement.name, set()).add(str(requirement.specifier))
+    assert all(len(found) == 1 for found in ranges.values()), ranges
+
+
+def test_the_package_alone_needs_no_notebooks():
+    names = {Requirement(line).name for line in PROJECT["dependencies"]}
+    assert names == {"numpy", "torch", "matplotlib", "pooch", "tqdm"}
 
 
 def pins() -> dict[str, Version]:
@@ -49,7 +76,7 @@ def test_conda_has_the_same_python():
 
 @pytest.mark.parametrize("name", requirements())
 def test_every_dependency_is_pinned_inside_its_range(name):
-    assert requirements()[name].specifier.contains(pins()[name])
+    assert requirements()[name].specifier.contains(pins()[re.sub(r"[-_.]+", "-", name)])
 
 
 @pytest.mark.parametrize("name", requirements())

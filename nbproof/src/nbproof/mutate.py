@@ -3,9 +3,10 @@
 A seeded sample of the faults that cosmic-ray's operators can make (see `faults`), and those written by hand.
 The notebooks judge alone, then the tests alone. Of both, only those run that reach the changed statement, by
 what coverage saw in a clean run; the first failure ends it. A test runs in a fork of this process, a notebook
-as always, in a copy that is cut after the last cell that matters. What takes many times longer than clean is
-caught; what the machine breaks twice is no verdict. Verdicts are kept in `build/`, and hold as long as
-package, notebooks and tests stay as they are.
+as always, in a copy that is cut after the last cell that matters and that leaves out the statistical cells,
+whose training takes minutes, with all that needs them: so the notebooks may notice more than is said here.
+What takes many times longer than clean is caught; what the machine breaks twice is no verdict. Verdicts are
+kept in `build/`, and hold as long as package, notebooks and tests stay as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import multiprocessing
 import os
 import signal
+import symtable
 import sys
 import tempfile
 import time
@@ -30,11 +32,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
 
 from nbproof import faults, faulty, store
 from nbproof.faults import BY_HAND, Fault
 from nbproof.harness import Run, run_notebooks
-from nbproof.notebook import code_cells, read, text_of
+from nbproof.notebook import code_cells, marks_of, read, text_of
 from nbproof.select import number, select
 from nbproof.settings import Settings, SettingsError
 
@@ -56,7 +60,6 @@ class Book(NamedTuple):
     faults: Path
     equivalents: Path  # the faults that change nothing, each with the reason
     taught: list[str]  # the modules that the notebooks are about
-    variables: dict[str, str]  # of the notebooks' kernels
     patience: float  # seconds that anything may take
 
     @classmethod
@@ -67,7 +70,6 @@ class Book(NamedTuple):
             "faults": "",
             "equivalents": "",
             "taught": [],
-            "variables": {},
             "patience": 20.0,
         }
         if unknown := sorted(set(table) - {"package", *known}):
@@ -240,7 +242,7 @@ def run_copies(
     copies.mkdir(parents=True)
     (folder / "prelude.py").write_text(prelude, encoding="utf-8")
     for path, last in chapters.items():
-        notebook = read(path)
+        notebook = quick(path, book.settings.key)
         cells = code_cells(notebook)[: last + 1]
         notebook.cells = notebook.cells[: notebook.cells.index(cells[-1]) + 1]
         for count, cell in enumerate(cells if limits else ()):
@@ -251,9 +253,38 @@ def run_copies(
         book.settings,
         [copies / path.name for path in chapters],
         options=["-x", f"--nbproof-prelude={folder}/prelude.py"],
-        variables=book.variables,
         root=folder,
     )
+
+
+def quick(path: Path, key: str) -> NotebookNode:
+    """A notebook without its statistical cells, and without those that use a name that only these define."""
+    notebook, lost = read(path), set()
+    for cell in code_cells(notebook):
+        defined, used = names_in(cell.source)
+        if marks_of(cell, key).get("kind") == "statistical" or used & lost:
+            lost |= defined
+            notebook.cells.remove(cell)
+        else:
+            lost -= defined
+    return notebook
+
+
+def names_in(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell defines, and those that it uses, in its functions too.
+
+    >>> [sorted(names) for names in names_in("def f(x):\\n    return x + y\\nz = 1")]
+    [['f', 'z'], ['y']]
+    """
+    table = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
+    symbols, inner = table.get_symbols(), table.get_children()
+    defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    used = {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
+    while inner:
+        scope = inner.pop()
+        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        inner += scope.get_children()
+    return defined, used
 
 
 def name_of_cell(path: Path, count: int) -> str:
@@ -264,7 +295,9 @@ def run_chapter_clean(book: Book, path: Path, folder: Path) -> Baseline:
     """Run a notebook once; RuntimeError if it fails."""
     file = folder / path.stem / "lines"
     prelude = f"__import__('nbproof.faulty').faulty.follow_cells({str(book.package)!r}, {str(file)!r})"
-    run = run_copies(book, file.parent, prelude, {path: len(code_cells(read(path)))}, None)
+    run = run_copies(
+        book, file.parent, prelude, {path: len(code_cells(quick(path, book.settings.key)))}, None
+    )
     if run.failures:
         raise RuntimeError(
             f"{path.name} fails without a fault: {run.failures[0].item}: {run.failures[0].in_a_line}"
