@@ -1,19 +1,27 @@
 """The function that a chapter derives is the package's function, so text and package can't drift.
 
 Compared are syntax trees, without docstrings, type hints and the checks of arguments (statements
-that call a function named check_...).
+that call a function named check_...). A chapter may also derive under another name, with other
+arguments: what such a variant returns is compared with what the package returns.
 """
 
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+import torch
+import torch.nn.functional as F
 from IPython.core.inputtransformer2 import TransformerManager
+from torch import nn
 
 import d2lmini
+from d2lmini import pooling
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 PUBLIC = {
@@ -72,23 +80,91 @@ def package_derivation(name: str) -> str:
     return derivation(function)
 
 
-def derivations(path: Path) -> list[tuple[str, ast.FunctionDef]]:
-    """Every top-level function in a notebook that bears a public name: (cell id, function)."""
+def functions_of(path: Path) -> list[tuple[str, ast.FunctionDef]]:
+    """Every top-level function in a notebook: (cell id, function)."""
     notebook = nbformat.read(path, as_version=4)
     found = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
             tree = ast.parse(TransformerManager().transform_cell(cell.source))
-            functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
-            found += [(cell.id, node) for node in functions if node.name in PUBLIC]
+            found += [(cell.id, node) for node in tree.body if isinstance(node, ast.FunctionDef)]
     return found
+
+
+def machinery(function: ast.FunctionDef) -> set[str]:
+    """The tools of the package's own operations that a function uses: such a function derives one."""
+    return {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)} & MACHINERY
+
+
+def variant(path: Path, name: str) -> Callable[..., Any]:
+    """A chapter's function, to be called."""
+    (function,) = (node for _, node in functions_of(path) if node.name == name)
+    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    exec(compile(ast.Module([function], []), path.name, "exec"), names)
+    return names[name]
+
+
+def numbers(*shape: int) -> torch.Tensor:
+    """Integers without symmetry, the same every time."""
+    return torch.randint(-9, 10, shape, generator=torch.Generator().manual_seed(0))
+
+
+def strided(function: Callable[..., Any]) -> None:
+    X, K = numbers(9, 8), numbers(3, 2)
+    for down, right in product((1, 2, 3), repeat=2):
+        assert function(X, K, (down, right)).equal(d2lmini.corr2d(X, K)[::down, ::right])
+
+
+def einsum(function: Callable[..., Any]) -> None:
+    X, K = numbers(3, 9, 8), numbers(4, 3, 3, 2)
+    assert function(X, K).equal(d2lmini.corr2d_multi_in_out(X, K))
+
+
+def flat(function: Callable[..., Any]) -> None:
+    X = numbers(6, 8)
+    assert function(X).equal(pooling.windows(X, 2, None, 0, 1, False, fill=0).flatten(-2))
+
+
+def by_hook(function: Callable[..., Any]) -> None:
+    for model in (d2lmini.lenet(), d2lmini.vgg_block(2, 1, 3, batch_norm=True), nn.Sequential(nn.Flatten())):
+        rows = d2lmini.layer_shapes(model, (2, 1, 28, 28))
+        assert function(model, torch.zeros(2, 1, 28, 28)) == [row[:3] for row in rows]
+        assert not any(module._forward_hooks for module in model.modules())
+
+
+MACHINERY = {"unfold", "tensordot", "einsum", "register_forward_hook", "xavier_uniform_", "OneCycleLR"}
+VARIANTS: dict[str, Callable[[Callable[..., Any]], None]] = {
+    "corr2d_strided": strided,
+    "corr2d_einsum": einsum,
+    "windows_flat": flat,
+    "shapes_by_hook": by_hook,
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_chapter_derives_what_the_package_has(path):
-    for cell_id, function in derivations(path):
+    for cell_id, function in functions_of(path):
+        if function.name not in PUBLIC:
+            continue
         shown, package = derivation(function), package_derivation(function.name)
         assert shown == package, f"cell {cell_id} of {path.name} derives another {function.name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_derivation_hides_under_another_name(path):
+    for cell_id, function in functions_of(path):
+        tools = machinery(function)
+        assert not tools or function.name in {*PUBLIC, *VARIANTS}, (
+            f"cell {cell_id} of {path.name}: {function.name} uses {tools}; give it the name of the package's "
+            "function, or compare the two in VARIANTS"
+        )
+
+
+def test_a_variant_gives_what_the_package_gives():
+    found = {node.name: path for path in NOTEBOOKS for _, node in functions_of(path) if node.name in VARIANTS}
+    assert set(found) == set(VARIANTS)
+    for name, path in found.items():
+        VARIANTS[name](variant(path, name))
 
 
 def test_hints_docstrings_and_checks_make_no_difference():
