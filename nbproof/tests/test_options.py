@@ -107,7 +107,7 @@ def test_what_cant_be_done_is_refused_by_name(pytester, judge, options):
     assert found == {} and options[-1].replace("=", " ") in output
 
 
-@pytest.mark.parametrize("dist", [[], ["--dist=load"], ["--dist=worksteal"], ["--dist=loadfile"]], ids=" ".join)
+@pytest.mark.parametrize("dist", [[], ["--dist=worksteal"]], ids=" ".join)
 def test_xdist_keeps_a_notebook_in_one_process(pytester, judge, dist):
     pytest.importorskip("xdist")
     later = [code(f"c{n}", f"x += 1\nx == {n}", value("True")) for n in range(1, 9)]
