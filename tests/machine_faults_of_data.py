@@ -1,4 +1,4 @@
-"""Faults of the data set, really provoked: damaged files, no network. What a run on a small chapter then says."""
+"""Faults of the data set, really provoked: damaged files, no network; what a run on a small chapter says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
-from d2lmini.data import DEBIAN_FOLDER, FILES
 from nbformat import NotebookNode
 from nbproof.provoke import (
     Finding,
@@ -26,9 +25,12 @@ from nbproof.provoke import (
 )
 from nbproof.settings import load
 
+from d2lmini.data import DEBIAN_FOLDER, FILES
+
 ROOT = Path(__file__).parents[1]
 DAMAGED = "train-images-idx3-ubyte"  # the file that is read first, whatever the others are
 LOAD = "from d2lmini import load_fashion_mnist\nlen(load_fashion_mnist().train_images)"
+NO_CHOICE = {"D2LMINI_DATA": ""}  # whatever the user's environment says
 HIDE = 'mount -t tmpfs none "$0" && exec "$@"'
 UNSHARE = ("unshare", "--map-root-user", "--mount")
 
@@ -106,7 +108,7 @@ def damaged_cache(folder: Path) -> Finding:
     (folder / "cache").mkdir()
     truncate(data_set(folder / "cache" / "d2lmini") / f"{DAMAGED}.gz")
     path = write(folder / "a.ipynb", [code("load", LOAD, "60000"), later()])
-    run = start_pytest(load(ROOT), path, variables={"XDG_CACHE_HOME": folder / "cache"})
+    run = start_pytest(load(ROOT), path, variables=NO_CHOICE | {"XDG_CACHE_HOME": folder / "cache"})
     differs = "stderr" in run.said("a", "load")
     return run.finding(
         run.verdict("a") + (", stderr differs" if differs else ""),
@@ -162,7 +164,11 @@ def offline(folder: Path, answers: bool) -> Finding:
     cells = [code("load", show, "True"), full, *([code("bad", "1 + 1", "3")] if answers else []), later()]
     with deaf_server() as port:
         proxy = f"http://127.0.0.1:{port if answers else closed_port()}"
-        variables = {"http_proxy": proxy, "https_proxy": proxy, "XDG_CACHE_HOME": folder / "cache"}
+        variables = NO_CHOICE | {
+            "http_proxy": proxy,
+            "https_proxy": proxy,
+            "XDG_CACHE_HOME": folder / "cache",
+        }
         run = start_pytest(load(ROOT), write(folder / "a.ipynb", cells), under=under, variables=variables)
     outcomes = {"load": "passed", "full": "passed"}
     outcomes |= {"bad": "failed", "later": "skipped"} if answers else {"later": "passed"}

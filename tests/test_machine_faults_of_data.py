@@ -2,6 +2,7 @@
 
 import machine_faults_of_data
 import pytest
+
 from nbproof import provoke
 
 LONGEST = 15  # seconds

@@ -161,8 +161,8 @@ GOOD = [
     ], compared="tolerant"),
     Golden("good_statistical", [
         code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
-             value("(8, 0.85)"), tags=[IGNORE], kind="statistical",
-             why="training differs from machine to machine", bands={"accuracy": "accuracy"}, integers="trained"),
+             value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
+             why="training differs from machine to machine", integers="trained"),
     ], compared="statistical"),
     Golden("good_picture", [
         code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101),

@@ -227,7 +227,9 @@ SCENARIOS = [
     Scenario("read-only: nbproof run", "end with code 2 and one line that names build/", RUN),
     Scenario("read-only: nbproof update", "end with code 1 and one line that names the file", UPDATE),
     *(
-        Scenario(f"Ctrl-C: {words}{group}", must, partial(interrupted, name=name, exit_code=exit_code, send=send))
+        Scenario(
+            f"Ctrl-C: {words}{group}", must, partial(interrupted, name=name, exit_code=exit_code, send=send)
+        )
         for name, words, exit_code, must in (
             ("pytest", "pytest", 2, AT_CELL),
             ("update", "nbproof update", 130, AT_NOTEBOOK),

@@ -77,7 +77,9 @@ def test_the_run_ends_with_a_count_of_each_kind_and_the_reasons(runs):
     output = COLOUR.sub("", "".join(run.output for run in runs))
     ends = [line.partition(" cells: ")[2] for line in output.splitlines() if " exact, " in line]
     counts = [dict(reversed(part.split(maxsplit=1)) for part in end.split(", ")) for end in ends]
-    wanted = {kind: sum(g.compared == kind for g in GOOD) for kind in ("tolerant", "statistical", "not compared")}
+    wanted = {
+        kind: sum(g.compared == kind for g in GOOD) for kind in ("tolerant", "statistical", "not compared")
+    }
     wanted["failed"] = sum(golden.fails_at not in ("", "hygiene") for golden in BAD)
     assert {kind: sum(int(count[kind]) for count in counts) for kind in wanted} == wanted
     assert "good_statistical.ipynb, cell band: training differs from machine" in output

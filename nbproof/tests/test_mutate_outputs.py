@@ -51,7 +51,13 @@ def test_a_number_is_moved_by_its_tolerance(number, tolerances, new):
 
 @pytest.mark.parametrize(
     ("text", "new"),
-    [("lr 0.0001\n", "lr 0.0002\n"), ("lr 0.01\n", "lr 0.02\n"), ("0.5124\n", ""), ("0.0\n", ""), ("3e-04\n", "")],
+    [
+        ("lr 0.0001\n", "lr 0.0002\n"),
+        ("lr 0.01\n", "lr 0.02\n"),
+        ("0.5124\n", ""),
+        ("0.0\n", ""),
+        ("3e-04\n", ""),
+    ],
 )
 def test_only_a_small_numbers_last_digit_is_more_than_one_percent(text, new):
     cell = code("a", "1", nbformat.v4.new_output("stream", name="stdout", text=text))

@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from golden_notebooks import Golden, code, picture, printed, raised, value
+from golden_notebooks import Golden, code, picture, printed, raised, result, value
 
 from nbproof.harness import read_verdicts
 from nbproof.page import NAME
@@ -120,13 +120,13 @@ def test_xdist_keeps_a_notebook_in_one_process(pytester, judge, dist):
 
 # --- where a notebook lies ----------------------------------------------------------------------
 
-DRAW = "from base64 import b64decode\nfrom IPython.display import Image, display\ndisplay(Image(b64decode({!r})))"
+DRAW = "from base64 import b64decode\nfrom IPython.display import Image\nImage(b64decode({!r}))"
 
 
 def different(folder):
     """A notebook whose picture is another one than stored."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored = picture(200)
+    stored = result(picture(200).data)
     Golden("01_a", [code("draw", DRAW.format(picture(50).data["image/png"]), stored)]).write(folder)
 
 

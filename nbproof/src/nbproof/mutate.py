@@ -4,7 +4,7 @@ A seeded sample of the faults that cosmic-ray's operators can make (see `faults`
 The notebooks judge alone, then the tests alone. Of both, only those run that reach the changed statement, by
 what coverage saw in a clean run; the first failure ends it. A test runs in a fork of this process, a notebook
 as always, in a copy that is cut after the last cell that matters. What takes many times longer than clean is
-caught; what the machine breaks twice is no verdict. Verdicts are kept in `build/`, and hold as long as
+caught; what the machine breaks twice is no verdict. Judged are kept in `build/`, and hold as long as
 package, notebooks and tests stay as they are.
 """
 
@@ -329,7 +329,7 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
 # --- all together -------------------------------------------------------------------------------
 
 
-class Verdicts:
+class Judged:
     """What was judged, a line each in a file; it holds as long as all that was judged stays as it is."""
 
     def __init__(self, book: Book, judge: str) -> None:
@@ -365,9 +365,9 @@ def _id(fault: Fault) -> str:
     return hashlib.sha256(f"{fault.module}\n{fault.source}".encode()).hexdigest()[:16]
 
 
-def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Verdicts]:
+def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Judged]:
     """Let each judge judge all faults that it hasn't yet."""
-    verdicts = {judge: Verdicts(book, judge) for judge in JUDGES}
+    verdicts = {judge: Judged(book, judge) for judge in JUDGES}
     left = {judge: [f for f in chosen if f not in verdicts[judge]] for judge in judges}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -395,7 +395,7 @@ def check(book: Book, judge: Callable[[Fault], str | None]) -> None:
 
 
 def summary(
-    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Verdicts], judges: Sequence[str]
+    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Judged], judges: Sequence[str]
 ) -> dict[str, Any]:
     """The counts of each module, and the survivors."""
     harmless = {(e["module"], e["within"], e["old"], e["new"]) for e in faults.read(book.equivalents)}
