@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from golden_notebooks import Golden, code, picture, printed, raised, result, value
+from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, result, value
 
 from nbproof.harness import read_verdicts
 from nbproof.page import NAME
@@ -43,6 +43,8 @@ WRONG = value("3")
 def test_lax_compares_only_the_cells_that_ask_for_it(pytester, judge):
     cells = [
         code("unasked", "1 + 1", WRONG),
+        code("never-run", "1 + 1", count=None),
+        code("trained", "x = 1\nassert 0 < x < 2\n'one'", value("'two'"), tags=[IGNORE], **BAND),
         code("skipped", "1 / 0", tags=["nbval-skip"]),
         code("ignored", "1 + 1", WRONG, tags=["nbval-ignore-output"]),
         code("raises", "1 / 0", raised("ZeroDivisionError", "division by zero"), tags=["raises-exception"]),
@@ -51,7 +53,7 @@ def test_lax_compares_only_the_cells_that_ask_for_it(pytester, judge):
         code("later", "1"),
     ]
     Golden("a", cells).write(pytester.path)
-    outcomes = [*["passed", "skipped"], *["passed"] * 3, "failed", "skipped"]
+    outcomes = [*["passed"] * 3, "skipped", *["passed"] * 3, "failed", "skipped"]
     assert list(judge(mode="--nbval-lax")[0].values()) == outcomes
 
 
