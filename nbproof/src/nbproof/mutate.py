@@ -4,7 +4,7 @@ A seeded sample of the faults that cosmic-ray's operators can make (see `faults`
 The notebooks judge alone, then the tests alone. Of both, only those run that reach the changed statement, by
 what coverage saw in a clean run; the first failure ends it. A test runs in a fork of this process, a notebook
 as always, in a copy that is cut after the last cell that matters. What takes many times longer than clean is
-caught; what the machine breaks twice is no verdict. Judged are kept in `build/`, and hold as long as
+caught; what the machine breaks twice is no verdict. Verdicts are kept in `build/`, and hold as long as
 package, notebooks and tests stay as they are.
 """
 
