@@ -15,7 +15,24 @@ from PIL import Image
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SLEEPER = "sleeper"  # a kernel that never starts
-OWN = "own"  # the folder that stands for the repository, whose notebooks are held to their form
+OWN = "own"  # the folder of a book, whose notebooks are held to one form; the others lie outside
+SETTINGS = """
+[tool.nbproof]
+hygiene = true
+headline = "headline"
+tags = ["setup"]
+conditions = { data = ["full"] }
+hooks = "hooks.py"
+"""
+HOOKS = """
+import re
+
+def lacking(sources):
+    return "only the sample is here" if any("load(" in source for source in sources) else ""
+
+def normalise(mime, value):
+    return re.sub('id="[0-9a-f]{8}"', 'id=""', value) if mime == "text/html" else value
+"""
 
 
 @dataclass
@@ -40,19 +57,22 @@ class Golden:
         text = self.edit(json.dumps(notebook, indent=1))
         (folder / f"{self.name}.ipynb").write_text(text, encoding="utf-8")
 
+    @property
+    def code_ids(self) -> list[str]:
+        return [cell.id for cell in self.cells if cell.cell_type == "code"]
+
     def items(self) -> list[str]:
         """The names of what pytest runs of it."""
-        ids = [cell.id for cell in self.cells if cell.cell_type == "code"]
-        if self.edit is without_ids:
-            ids = [f"Cell {number}" for number in range(len(ids))]
+        without = self.edit is without_ids
+        ids = [f"Cell {n}" for n in range(len(self.code_ids))] if without else self.code_ids
         return ["hygiene"] * self.own + ids
 
 
 def code(id, source, *outputs, count=1, tags=(), **marks):
-    """A code cell that was run; `marks` is its metadata d2lmini."""
+    """A code cell that was run; `marks` is its metadata under nbproof's key."""
     metadata = {"tags": list(tags)} if tags else {}
     if marks:
-        metadata["d2lmini"] = marks
+        metadata["nbproof"] = marks
     return new_code_cell(source, id=id, execution_count=count, outputs=list(outputs), metadata=metadata)
 
 
@@ -62,6 +82,17 @@ def value(text):
 
 def result(data):
     return new_output("execute_result", data, execution_count=1)
+
+
+def html(text):
+    return result({"text/html": text, "text/plain": "<IPython.core.display.HTML object>"})
+
+
+def marked(id, marks):
+    """A cell whose marks are no table."""
+    cell = code(id, "1", value("1"))
+    cell.metadata["nbproof"] = marks
+    return cell
 
 
 def shown(data, **more):
@@ -107,6 +138,8 @@ display(Image(b64decode("{png(100)}")))
 
 BIG = SHOW.replace(png(100), png(100, (600, 400)))
 IGNORE = "nbval-ignore-output"
+BAND = {"kind": "statistical", "why": "chance", "bands": {"X": "x"}}
+WIDGET = "import uuid\nfrom IPython.display import HTML\nHTML(f'<b id=\"{uuid.uuid4().hex[:8]}\">1</b>')"
 LATER = code("later", "1", value("1"))
 CIRCLE = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
 OWN_CELLS = [new_markdown_cell("# 1. Title", id="title"), code("setup", "import math", tags=["setup"])]
@@ -128,16 +161,15 @@ GOOD = [
     ], compared="tolerant"),
     Golden("good_statistical", [
         code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
-             value("(8, 0.85)"), tags=[IGNORE], kind="statistical",
-             why="training differs from machine to machine"),
+             value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
+             why="training differs from machine to machine", integers="trained"),
     ], compared="statistical"),
     Golden("good_picture", [
         code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101),
              printed("2\n")),
     ]),
     Golden("good_on_the_sample", [
-        code("size", "from d2lmini import load_fashion_mnist\n"
-             "len(load_fashion_mnist().train_images)", value("60000"), data="full"),
+        code("size", "load = range\nlen(load(6000))", value("60000"), data="full"),
     ], compared="not compared"),
     Golden("good_quiet_environment", [
         code("names", "import os\n'JPY_SESSION_NAME' in os.environ, os.environ['MPLBACKEND'] == 'agg'",
@@ -152,6 +184,7 @@ GOOD = [
         code("svg", f"display(SVG('{CIRCLE}'))",
              shown({"image/svg+xml": CIRCLE, "text/plain": "<IPython.core.display.SVG object>"})),
     ]),
+    Golden("good_random_id", [code("html", WIDGET, html('<b id="0123abcd">1</b>'))]),
     Golden("good_progress", [code("bar", "for i in range(3):\n    print(i, end='\\r')\nprint('done')",
                                   printed("done\n"))]),
     Golden("good_columns", [code("table", "print('[ 0.50000001 -0.]')", printed("[0.5  0.]\n"))]),
@@ -186,20 +219,18 @@ BAD = [
     Golden("bad_magic", [code("a", "%notmagic"), LATER], "a", "notmagic"),
     Golden("bad_ignored", [code("a", "1 + 1", value("3"), tags=[IGNORE])], "a", "for no reason"),
     Golden("bad_out_of_band", [
-        code("a", "x = 3\nassert 0 < x < 2", tags=[IGNORE], kind="statistical", why="chance"),
+        code("a", "x = 3\nassert 0 < x < 2", tags=[IGNORE], **BAND),
         LATER,
     ], "a", "AssertionError"),
     Golden("bad_band_words", [
-        code("a", "print(f'{0.8:.1f} of its images')\nassert 0 < 1", printed("0.8 of all images\n"),
-             tags=[IGNORE], kind="statistical", why="chance"),
+        code("a", "x = 0.8\nassert 0 < x < 1\nprint(f'{x} of its images')", printed("0.8 of all images\n"),
+             tags=[IGNORE], **BAND),
     ], "a", "the text differs"),
     Golden("bad_band_far", [
-        code("a", "print(0.8)\nassert 0 < 1", printed("0.5\n"), tags=[IGNORE], kind="statistical",
-             why="chance"),
+        code("a", "x = 0.8\nassert 0 < x < 1\nprint(x)", printed("0.5\n"), tags=[IGNORE], **BAND),
     ], "a", "0.5 became 0.8"),
     Golden("bad_band_output_deleted", [
-        code("a", f"print(0.8)\nassert 0 < 1\n{SHOW}", printed("0.8\n"), tags=[IGNORE], kind="statistical",
-             why="chance"),
+        code("a", f"x = 0.8\nassert 0 < x < 1\nprint(x)\n{SHOW}", printed("0.8\n"), tags=[IGNORE], **BAND),
     ], "a", "order"),
     Golden("bad_kernel_killed", [
         code("a", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"), LATER,
@@ -240,8 +271,19 @@ BAD = [
     Golden("bad_stream", [code("a", "import sys\nprint(1, file=sys.stderr)", printed("1\n"))], "a", "order"),
     Golden("bad_html", [
         code("a", "from IPython.display import HTML\nHTML('<b>1</b>')",
-             result({"text/html": "<b>2</b>", "text/plain": "<IPython.core.display.HTML object>"})),
+             html("<b>2</b>")),
     ], "a", "<b>2</b>"),
+    Golden("bad_beside_random_id", [code("a", WIDGET, html('<b id="0123abcd">2</b>'))], "a", "text/html"),
+    Golden("bad_band_constant", [
+        code("a", "assert 0 < 1 < 2", tags=[IGNORE], **BAND), LATER,
+    ], "a", "no assert has the form"),
+    Golden("bad_small_number", [code("a", "print('lr 0.0002')", printed("lr 0.0001\n"))],
+           "a", "0.0001 became 0.0002"),
+    Golden("bad_timeout_of_text", [code("a", "1", value("1"), timeout="60"), LATER], "a", "timeout is '60'"),
+    Golden("bad_marks_of_text", [marked("a", "tolerant"), LATER], "a", "it must be a table"),
+    Golden("bad_kernel_real_time_signal", [
+        code("a", "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 6)"), LATER,
+    ], "a", "killed by signal 40"),
     Golden("bad_error_text", [
         code("a", "raise ValueError('4 pixels')", raised("ValueError", "5 pixels"),
              tags=["raises-exception"]),
@@ -256,7 +298,7 @@ BAD = [
              picture(150), picture(100)),
     ], "a", "the picture differs"),
     Golden("bad_picture_broken", [code("a", SHOW, picture(100, cut=60))], "a", "cell a"),
-    Golden("bad_skipped", [code("a", "1", value("1"), tags=["nbval-skip"])], "a", "every cell of a chapter"),
+    Golden("bad_skipped", [code("a", "1", value("1"), tags=["nbval-skip"])], "a", "every cell runs"),
     Golden("bad_kind", [code("a", "1", value("1"), kind="approximate")], "a", "'approximate'"),
     Golden("bad_half_written", [code("a", "1", value("1"))], "", "can't be read", edit=lambda t: t[:-80]),
     Golden("bad_own_half_written", [code("a", "1", value("1"))], "hygiene", "can't be read", own=True,

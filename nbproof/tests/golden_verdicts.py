@@ -1,7 +1,4 @@
-"""What pytest says of the golden notebooks, with this repository's plugin and with plain nbval.
-
-`make verdicts` puts both into a table, for tests/README.md.
-"""
+"""What pytest says of the golden notebooks, with nbproof and with plain nbval."""
 
 from __future__ import annotations
 
@@ -9,71 +6,87 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from checkout import ROOT
-from golden_notebooks import BAD, OWN, SLEEPER, Golden
-from junit import cases
+from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden
+
+from nbproof.harness import Run, Verdict, read_verdicts, run_notebooks
+from nbproof.settings import load
 
 CELL_LIMIT = 4  # seconds, for the endless loops
+# Plain nbval's verdicts, written by nbproof's own plugin for that, which needs none of nbproof's nodes.
+CONFTEST = """
+from pathlib import Path
+from nbproof.report import VerdictFile
+
+def pytest_configure(config):
+    config.pluginmanager.register(VerdictFile(Path("verdicts")), "verdicts")
+"""
 
 
-class Verdict(NamedTuple):
-    """What a run of pytest said of one item."""
-
-    outcome: str  # "passed", "failure", "error" or "skipped"
-    said: str
-    seconds: float
-
-
-def verify(folder: Path, goldens: Iterable[Golden], plain: bool = False) -> tuple[dict, str]:
-    """Run pytest on notebooks: {(notebook, item): Verdict}, and what it printed.
-
-    `plain` is nbval alone; else it is this repository's plugin.
-    """
+def lay_out(folder: Path, goldens: Iterable[Golden]) -> dict[str, str]:
+    """Write golden notebooks, the book that some belong to, and a kernel that never starts; the variables."""
     (folder / OWN).mkdir(parents=True)
-    for golden in goldens:
-        golden.write(folder)
+    (folder / OWN / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / OWN / "hooks.py").write_text(HOOKS, encoding="utf-8")
     spec = folder / "jupyter" / "kernels" / SLEEPER
     spec.mkdir(parents=True)
     argv = [sys.executable, "-c", "import time; time.sleep(99)", "{connection_file}"]
-    (spec / "kernel.json").write_text(
-        json.dumps({"argv": argv, "display_name": SLEEPER, "language": "python"})
-    )
-    report = folder / "report.xml"
-    command = [sys.executable, "-m", "pytest", "--nbval", folder, f"--rootdir={folder / OWN}"]
-    command += [f"--junit-xml={report}", f"--nbval-cell-timeout={CELL_LIMIT}", "-p", "no:cacheprovider"]
-    if plain:
-        command += ["-c", os.devnull, "--nbval-kernel-startup-timeout=20"]
-        command += ["--continue-on-collection-errors"]
-    else:
-        command += ["-c", ROOT / "pyproject.toml", "-p", "shared_kernel", "--assert=plain"]
-    variables = {"D2LMINI_DATA": "sample", "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | variables | {"JUPYTER_PATH": str(folder / "jupyter")},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert report.exists(), done.stdout + done.stderr
-    verdicts = {
-        (case.notebook, case.item): Verdict(case.outcome, f"{case.message}\n{case.text}", case.seconds)
-        for case in cases(report)
-    }
-    return verdicts, done.stdout
+    content = {"argv": argv, "display_name": SLEEPER, "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
+    for golden in goldens:
+        golden.write(folder)
+    return {"JUPYTER_PATH": str(folder / "jupyter"), "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
 
 
-def table(goldens: list[Golden]) -> str:
-    """Both verdicts on each golden notebook, in Markdown; a wrong one is bold."""
-    lines = ["| notebook | must | this plugin | plain nbval |", "|---|---|---|---|"]
-    rights = []
-    with tempfile.TemporaryDirectory() as folder:
-        runs = [verify(Path(folder) / name, goldens, plain=name == "plain")[0] for name in ("ours", "plain")]
+def verify(folder: Path, goldens: Iterable[Golden]) -> Run:
+    """Run golden notebooks with nbproof."""
+    variables = lay_out(folder, goldens)
+    limit = [f"--nbval-cell-timeout={CELL_LIMIT}"]
+    return run_notebooks(load(folder / OWN), [folder], options=limit, variables=variables)
+
+
+def verify_plainly(folder: Path, goldens: Iterable[Golden]) -> list[Verdict]:
+    """Run golden notebooks with nbval alone, whose names for cells are put back into the notebooks' own."""
+    variables = lay_out(folder, goldens)
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:nbproof", "-p", "no:cacheprovider", "--nbval", "."]
+    command += ["-c", os.devnull, "--rootdir=.", "--continue-on-collection-errors"]
+    command += [f"--nbval-cell-timeout={CELL_LIMIT}", "--nbval-kernel-startup-timeout=20"]
+    subprocess.run(command, cwd=folder, env=os.environ | variables, capture_output=True, timeout=900)
+    cells = {golden.name: golden.code_ids for golden in goldens}
+    found = []
+    for verdict in read_verdicts(folder / "verdicts"):
+        path, _, item = verdict.notebook.partition("::")
+        number = item.removeprefix("Cell ")
+        name = cells[Path(path).stem][int(number)] if number.isdigit() else item
+        found.append(verdict._replace(notebook=path, item=name))
+    return found
+
+
+def of(golden: Golden, verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts on one of them."""
+    return [verdict for verdict in verdicts if Path(verdict.notebook).stem == golden.name]
+
+
+def judge(golden: Golden, verdicts: Iterable[Verdict]) -> tuple[bool, str]:
+    """Whether a run's verdict on a notebook is right, and the verdict in words."""
+    mine = of(golden, verdicts)
+    failed = [verdict.item for verdict in mine if verdict.outcome in ("failed", "error")]
+    if golden.fails_at in failed:
+        failed = [golden.fails_at]  # though its file may fail as well
+    places = ("hygiene", "") if golden.fails_at == "hygiene" else (golden.fails_at,)
+    right = any(item in places for item in failed[:1]) if golden in BAD else bool(mine) and not failed
+    said = f"fails at {failed[0] or 'its file'}" if failed else "passes"
+    seconds = sum(verdict.seconds for verdict in mine)
+    return right, said + (f", {seconds:.0f} s" if seconds > 3 else "")
+
+
+def table(goldens: list[Golden], folder: Path) -> list[str]:
+    """Both verdicts on each golden notebook, in lines of Markdown; a wrong one is bold."""
+    runs = [verify(folder / "ours", goldens).verdicts, verify_plainly(folder / "plain", goldens)]
+    lines, rights = ["| notebook | must | nbproof | plain nbval |", "|---|---|---|---|"], []
     for golden in goldens:
         must = f"fail at {golden.fails_at or 'its file'}" if golden in BAD else "pass"
         both = [judge(golden, found) for found in runs]
@@ -81,20 +94,4 @@ def table(goldens: list[Golden]) -> str:
         said = [text if right else f"**{text}**" for right, text in both]
         lines.append(f"| {golden.name} | {must} | {' | '.join(said)} |")
     sums = [f"{sum(column)} of {len(goldens)}" for column in zip(*rights, strict=True)]
-    return "\n".join([*lines, f"| right verdicts | | {' | '.join(sums)} |"])
-
-
-def judge(golden: Golden, verdicts: dict[tuple[str, str], Verdict]) -> tuple[bool, str]:
-    """Whether a run's verdict on a notebook is right, and the verdict in words."""
-    cells = [cell.id for cell in golden.cells if cell.cell_type == "code"]
-    own = {f"Cell {number}": cell for number, cell in enumerate(cells)}  # nbval's names
-    mine = {own.get(item, item): v for (name, item), v in verdicts.items() if name == golden.name}
-    failed = [item for item, v in mine.items() if v.outcome in ("failure", "error")]
-    if golden.fails_at in failed:
-        failed = [golden.fails_at]  # though its file may fail as well
-    file = f"{golden.name}.ipynb"
-    places = {"": [file], "hygiene": ["hygiene", file]}.get(golden.fails_at, [golden.fails_at])
-    right = any(place in failed[:1] for place in places) if golden in BAD else not failed
-    said = f"fails at {'its file' if failed[0] == file else failed[0]}" if failed else "passes"
-    seconds = sum(v.seconds for v in mine.values())
-    return right, said + (f", {seconds:.0f} s" if seconds > 3 else "")
+    return [*lines, f"| right verdicts | | {' | '.join(sums)} |"]

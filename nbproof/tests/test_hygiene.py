@@ -1,11 +1,21 @@
-"""Faults in a notebook's file, each found with its cell and its mend."""
+"""Flaws of a notebook's file, each found with its cell and its mend."""
 
-import form
+from pathlib import Path
+
 import nbformat
 import pytest
 from golden_notebooks import code, printed, raised, value
 from nbformat.v4 import new_markdown_cell
-from notebook_plugin import hygiene
+
+from nbproof.notebook import METADATA, Hygiene, clean, is_name
+from nbproof.settings import Settings
+
+TAGS = ("setup", "exercise", "solution")
+BOOK = Settings(Path("book"), hygiene=True, headline="headline", tags=TAGS, update="make update")
+
+
+def flaws(notebook, size=0):
+    return Hygiene(BOOK).of(notebook, size)
 
 
 def notebook():
@@ -20,7 +30,7 @@ def notebook():
         code("ex1-solution", "2", value("2"), count=4, tags=["solution"]),
     ]  # fmt: skip
     cells[-1].metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
-    made = nbformat.v4.new_notebook(cells=cells, metadata=form.METADATA)
+    made = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     made.nbformat_minor = 5
     return made
 
@@ -39,10 +49,10 @@ def changed(path, new):
     return made
 
 
-def test_a_clean_notebook_has_no_fault():
-    assert hygiene.faults(notebook(), 1000) == []
+def test_a_clean_notebook_has_no_flaw():
+    assert flaws(notebook(), 1000) == []
     lines = changed(("cells", 2, "outputs", 0, "text"), ["on", "e\n"])  # as files have it
-    assert hygiene.faults(lines) == []
+    assert flaws(lines) == []
 
 
 UPDATE = "make update"
@@ -65,14 +75,14 @@ STDERR = nbformat.v4.new_output("stream", name="stderr", text=["W: no\n"])
         (("cells", 1, "id"), "3f2a9c1b", "3f2a9c1b", "says nothing", "name it"),
         (("cells", 0, "id"), "My_Title", "My_Title", "says nothing", "name it"),
         (("cells", 1, "metadata", "tags"), ["nbval-skip-compare"], "setup", "'nbval-skip-compare' is unknown",
-         "the tags are setup"),
+         "the tags are headline, setup"),
         (("cells", 1, "metadata", "tags"), ["setup", "setup"], "setup", "stands twice", "delete"),
         (("cells", 1, "metadata", "tags"), "setup", "setup", "metadata.tags is", "make it a list"),
         (("cells", 1, "metadata", "vscode"), {}, "setup", "an editor left metadata.vscode", UPDATE),
         (("cells", 0, "metadata", "execution"), {}, "title", "an editor left", UPDATE),
         (("cells", 1, "metadata", "mood"), 1, "setup", "metadata.mood is unknown", "delete"),
         (("cells", 5, "metadata", "jupyter", "hidden"), True, "ex1-solution", "jupyter.hidden", "delete"),
-        (("cells", 0, "metadata", "d2lmini"), {}, "title", "isn't code", "delete"),
+        (("cells", 0, "metadata", "nbproof"), {}, "title", "isn't code", "delete"),
         (("cells", 1, "execution_count"), None, "setup", "never run", UPDATE),
         (("cells", 2, "execution_count"), 7, "result", "count is 7, not 2", UPDATE),
         (("cells", 1, "source"), " \n", "setup", "it is empty", UPDATE),
@@ -83,35 +93,33 @@ STDERR = nbformat.v4.new_output("stream", name="stderr", text=["W: no\n"])
         (("cells", 2, "outputs", 0, "name"), 5, "", "isn't a valid notebook", ""),
     ],
 )  # fmt: skip
-def test_a_fault_is_found_with_its_cell_and_its_mend(path, new, cell, says, mend):
-    found = hygiene.faults(changed(path, new))
-    fault = next((fault for fault in found if says in fault.what), None)
-    assert fault, found
-    assert fault.cell == cell
-    assert mend in str(fault)
+def test_a_flaw_is_found_with_its_cell_and_its_mend(path, new, cell, says, mend):
+    found = flaws(changed(path, new))
+    flaw = next((flaw for flaw in found if says in flaw.what), None)
+    assert flaw, found
+    assert flaw.cell == cell
+    assert mend in str(flaw)
     if says not in ("it is empty", "2 cells have this id"):
         assert len(found) == 1
 
 
 def test_a_file_may_be_too_large():
-    (fault,) = hygiene.faults(notebook(), 2_000_000)
-    assert str(fault) == (
-        "it has 2,000,000 bytes, more than 1,000,000 (draw fewer or smaller figures)"
-    )  # fmt: skip
+    (flaw,) = flaws(notebook(), 2_000_000)
+    assert str(flaw) == "it has 2,000,000 bytes, more than 1,000,000 (draw fewer or smaller figures)"
 
 
 def test_later_counts_are_off_too_and_arent_listed():
     made = notebook()
     for cell in made.cells[1:4]:
         cell.execution_count += 1
-    assert [fault.cell for fault in hygiene.faults(made)] == ["setup"]
+    assert [flaw.cell for flaw in flaws(made)] == ["setup"]
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"nbformat": 4, "cells": [1]}', '{"nbformat": 4, "cel'])
 def test_what_is_no_notebook_is_no_crash(tmp_path, text):
     path = tmp_path / "a.ipynb"
     path.write_text(text)
-    assert hygiene.faults_of_file(path)
+    assert Hygiene(BOOK).of_file(path)
 
 
 def test_update_mends_what_it_says_it_mends():
@@ -120,8 +128,8 @@ def test_update_mends_what_it_says_it_mends():
     made.metadata["kernelspec"]["name"] = "conda-env"
     made["nbformat_minor"] = 4
     made.cells[1].metadata["execution"] = {}
-    form.clean_metadata(made)
-    assert hygiene.faults(made) == []
+    clean(made)
+    assert flaws(made) == []
 
 
 @pytest.mark.parametrize(
@@ -132,11 +140,11 @@ def test_update_mends_what_it_says_it_mends():
     ],
 )  # fmt: skip
 def test_readable_ids(cell_id, readable):
-    assert form.is_readable(cell_id) == readable
+    assert is_name(cell_id) == readable
 
 
-def test_only_the_repositorys_notebooks_are_held_to_it(pytestconfig, tmp_path):
-    root = pytestconfig.rootpath
-    assert hygiene.is_own(root / "notebooks" / "01_a.ipynb", pytestconfig)
-    assert not hygiene.is_own(root / "build" / "01_a.ipynb", pytestconfig)
-    assert not hygiene.is_own(tmp_path / "01_a.ipynb", pytestconfig)
+def test_only_the_books_own_notebooks_are_held_to_it(tmp_path):
+    book = Settings(tmp_path / "book")
+    assert book.is_own(tmp_path / "book" / "notebooks" / "01_a.ipynb")
+    assert not book.is_own(tmp_path / "book" / "build" / "01_a.ipynb")
+    assert not book.is_own(tmp_path / "01_a.ipynb")

@@ -1,32 +1,28 @@
-"""Faults of the machine and of the data: the right verdict, within seconds."""
+"""Faults of the machine: the right verdict, within seconds."""
 
-import faults
 import pytest
+from machine_faults import SCENARIOS
+
+from nbproof import provoke
 
 LONGEST = 15  # seconds
 
 
-@pytest.fixture(scope="module")
-def results():
-    return {fault.name: result for fault, result in zip(faults.FAULTS, faults.run_all(), strict=True)}
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_verdict_is_right_and_comes_within_seconds(scenario):
+    finding = provoke.find(scenario)
+    if isinstance(finding, provoke.NotPossible):
+        pytest.skip(str(finding))
+    assert not finding.wrong, f"{finding.verdict}\n{finding.output}"
+    if finding.seconds >= LONGEST:  # on a busy machine: once more
+        finding = provoke.find(scenario)
+    assert finding.seconds < LONGEST
 
 
-@pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.name)
-def test_the_verdict_is_right_and_comes_within_seconds(results, fault):
-    result = results[fault.name]
-    if isinstance(result, faults.NotPossible):
-        pytest.skip(str(result))
-    if result.seconds >= LONGEST:  # on a busy machine: once more, with no other at the same time
-        result = faults.run(fault)
-    assert not result.wrong, f"{result.verdict}\n{result.output}"
-    assert result.seconds < LONGEST
-
-
-def test_the_table_shows_a_wrong_verdict(monkeypatch):
-    right, wrong, untried = (faults.Fault(name, "fail", str) for name in ("first", "second", "third"))
-    found = [faults.Result("fails", 1.23, [], ""), faults.Result("passes", 2, ["it fails"], "")]
-    monkeypatch.setattr(faults, "run_all", lambda _: iter([*found, faults.NotPossible("no disk")]))
-    assert faults.table([right, wrong, untried]).splitlines()[2:] == [
+def test_the_table_shows_a_wrong_verdict():
+    scenarios = [provoke.Scenario(name, "fail", str) for name in ("first", "second", "third")]
+    found = [provoke.Finding("fails", 1.23, [], ""), provoke.Finding("passes", 2, ["it fails"], "")]
+    assert provoke.table(scenarios, [*found, provoke.NotPossible("no disk")])[2:] == [
         "| first | fail | fails | 1.2 |",
         "| second | fail | **passes: not it fails** | 2.0 |",
         "| third | fail | not tried: no disk | |",

@@ -16,6 +16,7 @@ record      what a band looks like in code, and how a kernel records it
 bands       measure what training gives, over seeds
 mutate      put faults into a package: do the notebooks notice?
 changes     change stored outputs: does the plugin notice?
+provoke     provoke faults of the machine under a run: what does it say then?
 stability   run unchanged notebooks under other settings of a machine: is there a false alarm?
 cost        time the plugin against plain nbval
 store       files that are written wholly or not at all

@@ -181,8 +181,9 @@ def last_digits(cells: Iterable[NotebookNode], tolerance: Mapping[str, Tolerance
 
         def edited(text: str, t: Tolerance = tolerance[cell.id]) -> str:
             size, decimals = abs(float(text)), len(text.partition(".")[2])
-            few = 10.0**-decimals > max(LARGEST_SHARE * size, 2 * (t.atol + t.rtol * size)) > 0
-            return f"{float(text) + 10.0**-decimals:.{decimals}f}" if few and "e" not in text else text
+            few = 10.0**-decimals > max(LARGEST_SHARE * size, 2 * (t.atol + t.rtol * size))
+            changed = size > 0 and few and "e" not in text.lower()
+            return f"{float(text) + 10.0**-decimals:.{decimals}f}" if changed else text
 
         yield from rewrites([cell], NUMBER, edited)
 
@@ -201,8 +202,10 @@ def moved(number: str, tolerances: float, tolerance: Tolerance) -> str:
     decimals = len(mantissa.partition(".")[2])
     if by_size >= unit:
         decimals = max(decimals, math.ceil(-math.log10(step)) + 2 + int(exponent or 0))
-    elif tolerances < 1:
-        decimals += 1
+    else:
+        if tolerances < 1:  # one unit of a further place, which is all that such a place may be off by
+            step = 10.0 ** math.floor(math.log10(step) + 1e-9)
+        decimals = max(decimals, math.ceil(-math.log10(step) - 1e-9) + int(exponent or 0))
     return f"{x + step:.{decimals}{'e' if exponent else 'f'}}"
 
 

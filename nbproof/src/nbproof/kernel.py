@@ -149,12 +149,12 @@ class Kernel(RunningKernel):
         self.km = KernelManager(kernel_name=name, kernel_spec_manager=Specs(), **connection())
         try:
             self.km.start_kernel(cwd=cwd, env=dict(env), stderr=self.log)
-        except NoSuchKernel:
-            raise KernelFailure(
-                f"there is no kernel {name!r} here (`jupyter kernelspec list` shows those there are)"
-            ) from None
-        except OSError as error:
-            raise KernelFailure(f"the kernel {name!r} can't be started: {error}") from None
+        except (NoSuchKernel, OSError) as error:
+            self.log.close()
+            why = f"the kernel {name!r} can't be started: {error}"
+            if isinstance(error, NoSuchKernel):
+                why = f"there is no kernel {name!r} here (`jupyter kernelspec list` shows those there are)"
+            raise KernelFailure(why) from None
         self.kc = self.km.client()
         self.kc.start_channels()
         try:

@@ -362,7 +362,7 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
 # --- all together -------------------------------------------------------------------------------
 
 
-class Verdicts:
+class Judged:
     """What was judged, a line each in a file; it holds as long as all that was judged stays as it is."""
 
     def __init__(self, book: Book, judge: str) -> None:
@@ -398,9 +398,9 @@ def _id(fault: Fault) -> str:
     return hashlib.sha256(f"{fault.module}\n{fault.source}".encode()).hexdigest()[:16]
 
 
-def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Verdicts]:
+def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Judged]:
     """Let each judge judge all faults that it hasn't yet."""
-    verdicts = {judge: Verdicts(book, judge) for judge in JUDGES}
+    verdicts = {judge: Judged(book, judge) for judge in JUDGES}
     left = {judge: [f for f in chosen if f not in verdicts[judge]] for judge in judges}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -428,7 +428,7 @@ def check(book: Book, judge: Callable[[Fault], str | None]) -> None:
 
 
 def summary(
-    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Verdicts], judges: Sequence[str]
+    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Judged], judges: Sequence[str]
 ) -> dict[str, Any]:
     """The counts of each module, and the survivors."""
     harmless = {(e["module"], e["within"], e["old"], e["new"]) for e in faults.read(book.equivalents)}

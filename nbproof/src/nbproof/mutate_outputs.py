@@ -15,12 +15,11 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
 from nbproof import store
-from nbproof.changes import HARMLESS, PER_NOTEBOOK, Change, changes
+from nbproof.changes import HARMLESS, PER_NOTEBOOK, Change, Record, changes
 from nbproof.harness import run_notebooks
 from nbproof.notebook import code_cells
 from nbproof.outputs import stored_form
@@ -54,7 +53,6 @@ def _draw(self, *args, draw=FigureCanvasBase.print_figure, **settings):
 FigureCanvasBase.print_figure = _draw
 """
 CURVE, LABEL = (CHANGED.replace("{change}", name) for name in ("_move_a_curve", "_change_a_label"))
-Record = list[tuple[str, list[dict[str, Any]]]]
 
 
 def record(settings: Settings, path: Path, folder: Path, prelude: str = "") -> Record:

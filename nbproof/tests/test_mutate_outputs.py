@@ -1,0 +1,111 @@
+"""Changing stored outputs: how numbers are moved, and a small book whose every change must be noticed."""
+
+import json
+
+import nbformat
+import pytest
+from golden_notebooks import BAND, IGNORE, Golden, code
+from nbformat.v4 import new_markdown_cell
+
+from nbproof import commands, mutate_outputs
+from nbproof.changes import HARMLESS, PER_NOTEBOOK, changes, last_digits, moved
+from nbproof.compare import Tolerance
+from nbproof.harness import run_notebooks
+from nbproof.settings import Settings
+
+BOOK = '[tool.nbproof]\nhygiene = true\nheadline = "headline"\npattern = "[0-9]*.ipynb"\n'
+PLOT = 'import matplotlib.pyplot as plt\nplt.plot([1, 9, 4])\nplt.title("{0}")\nplt.ylabel("height");'
+TRAINED = 'x = 0.8125\nassert 0 < x < 1\nprint(f"after 3 epochs {x:.4f}")\n'
+COUNTED = 'print(f"after 120 steps {x:.4f}")\ny = x\nassert 0 < y < 1'
+CELLS = [
+    new_markdown_cell("# 1. Title", id="title"),
+    code("numbers", "print('size (28, 3) is 0.5 and 12.3456', 1.2345e-02)"),
+    code("rate", "print('rate 0.0005')"),
+    code("two-outputs", "print('first')\n2.5"),
+    code("up", PLOT.format("Up")),
+    code("down", PLOT.format("Down").replace("1, 9, 4", "9, 1, 4")),
+    code("trained", TRAINED + PLOT.format("Trained"), tags=[IGNORE], **BAND),
+    code("counted", COUNTED, tags=[IGNORE], integers="trained", **BAND | {"bands": {"Y": "y"}}),
+    code("error", "raise ValueError('4 pixels')", tags=["raises-exception"]),
+    code("result", "print('accuracy', 0.75)", tags=["headline"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "tolerances", "new"),
+    [
+        ("0.5", 10, "0.5000501"),
+        ("0.5", 0.1, "0.500000501"),
+        ("0.1234", 10, "0.1244"),
+        ("0.1234", 0.1, "0.12341"),
+        ("-2.0", 10, "-1.999800"),
+        ("1.2345e-02", 10, "1.2355e-02"),
+        ("0.0007", 10, "0.00077"),  # whose last place is more than one percent
+        ("0.0007", 0.1, "0.0007001"),
+    ],
+)
+def test_a_number_is_moved_by_its_tolerance(number, tolerances, new):
+    assert moved(number, tolerances, Tolerance()) == new
+    assert Tolerance().numbers_agree(new, number) == (tolerances < 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("lr 0.0001\n", "lr 0.0002\n"),
+        ("lr 0.01\n", "lr 0.02\n"),
+        ("0.5124\n", ""),
+        ("0.0\n", ""),
+        ("3e-04\n", ""),
+    ],
+)
+def test_only_a_small_numbers_last_digit_is_more_than_one_percent(text, new):
+    cell = code("a", "1", nbformat.v4.new_output("stream", name="stdout", text=text))
+    places = list(last_digits([cell], {"a": Tolerance()}))
+    assert len(places) == bool(new)
+    for place in places:
+        place.edit(None, cell)
+        assert cell.outputs[0].text == new
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A book of one notebook, whose outputs are stored."""
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("book")
+    (folder / "pyproject.toml").write_text(BOOK, encoding="utf-8")
+    Golden("1_all", CELLS).write(folder)
+    settings = Settings(folder, hygiene=True, headline="headline", pattern="[0-9]*.ipynb")
+    assert commands.main("update", [], settings) == 0
+    return settings
+
+
+def test_every_change_is_noticed_at_its_cell_and_none_below_its_tolerance(book, capsys):
+    exit_code = mutate_outputs.main([], book)
+    printed = capsys.readouterr().out
+    assert exit_code == 0, printed
+    stored = json.loads(book.path("results").read_text())["outputs"]["kinds"]
+    assert set(stored) == set(PER_NOTEBOOK)
+    assert all(counts["made"] == counts["right"] > 0 for counts in stored.values()), stored
+    assert "a small number's last digit changed, more than 1 %" in stored
+
+
+def test_every_change_changes_something(book):
+    path = book.root / "1_all.ipynb"
+    before, plain = nbformat.read(path, as_version=4), mutate_outputs.stored(path)
+    redrawn = json.loads(json.dumps(plain).replace("iVBORw0", "iVBORw1"))
+    made = list(changes(before, plain, redrawn, redrawn, book))
+    assert made and all(change.notebook != before for change in made)
+    assert all((change.fails_at == "") == (change.kind in HARMLESS) for change in made)
+
+
+def test_a_verdict_that_is_wrong_ends_with_code_1(book, monkeypatch, capsys):
+    monkeypatch.setattr(mutate_outputs, "judge", lambda *_: [(made, "")])
+    made = mutate_outputs.Change("a word changed", "up", None, "up")
+    assert mutate_outputs.main([], book) == 1
+    assert "WRONG: 1_all, a word changed, cell up: passed" in capsys.readouterr().out
+
+
+def test_no_notebooks_are_refused_because_pytest_would_run_everything(tmp_path):
+    with pytest.raises(ValueError, match="`paths` must not be empty"):
+        run_notebooks(Settings(tmp_path), [])

@@ -1,0 +1,153 @@
+"""nbval's options do what nbval says, or are refused by name; xdist keeps a notebook in one process."""
+
+import json
+import sys
+import time
+
+import pytest
+from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, result, value
+
+from nbproof.harness import read_verdicts
+from nbproof.page import NAME
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def judge(pytester, monkeypatch):
+    """Run pytest with options: {(notebook, item): outcome}, and what it printed."""
+    monkeypatch.chdir(pytester.path)  # also from what a test's folder is named after
+
+    def call(*options, paths=("."), mode="--nbval"):
+        options = ["-p", "no:cacheprovider", "--nbproof-verdicts=verdicts", *options]
+        result = pytester.runpytest_inprocess(mode, *options, *paths)
+        verdicts = read_verdicts(pytester.path / "verdicts")
+        output = "\n".join(result.outlines + result.errlines)
+        return {(v.notebook, v.item): v.outcome for v in verdicts}, output
+
+    return call
+
+
+def kernel(pytester, monkeypatch, name, argv, **env):
+    file = pytester.path / "jupyter" / "kernels" / name / "kernel.json"
+    file.parent.mkdir(parents=True)
+    spec = {"argv": argv, "display_name": name, "language": "python", "env": env}
+    file.write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(pytester.path / "jupyter"))
+
+
+PYTHON = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+WRONG = value("3")
+
+
+def test_lax_compares_only_the_cells_that_ask_for_it(pytester, judge):
+    cells = [
+        code("unasked", "1 + 1", WRONG),
+        code("never-run", "1 + 1", count=None),
+        code("trained", "x = 1\nassert 0 < x < 2\n'one'", value("'two'"), tags=[IGNORE], **BAND),
+        code("skipped", "1 / 0", tags=["nbval-skip"]),
+        code("ignored", "1 + 1", WRONG, tags=["nbval-ignore-output"]),
+        code("raises", "1 / 0", raised("ZeroDivisionError", "division by zero"), tags=["raises-exception"]),
+        code("right", "1 + 1", value("2"), tags=["nbval-check-output"]),
+        code("asked", "# NBVAL_CHECK_OUTPUT\n1 + 1", WRONG),
+        code("later", "1"),
+    ]
+    Golden("a", cells).write(pytester.path)
+    outcomes = [*["passed"] * 3, "skipped", *["passed"] * 3, "failed", "skipped"]
+    assert list(judge(mode="--nbval-lax")[0].values()) == outcomes
+
+
+def test_lax_fails_at_a_cell_that_raises(pytester, judge):
+    Golden("a", [code("bad", "1 / 0")]).write(pytester.path)
+    assert judge(mode="--nbval-lax")[0] == {("a.ipynb", "bad"): "failed"}
+
+
+def test_a_cell_to_be_skipped_is_refused_by_name(pytester, judge):
+    Golden("a", [code("a", "1", value("1"), tags=["nbval-skip"])]).write(pytester.path)
+    found, output = judge()
+    assert found == {("a.ipynb", "a"): "failed"} and "marked to be skipped" in output
+
+
+def test_sanitize_with_changes_both_sides(pytester, judge):
+    (pytester.path / "rules").write_text("[time]\nregex: \\d+ ms\nreplace: TIME\n")
+    Golden("a", [code("a", "print('took 7 ms')", printed("took 8 ms\n"))]).write(pytester.path)
+    Golden("b", [code("b", "print('took 7 ms more')", printed("took 8 ms\n"))]).write(pytester.path)
+    assert judge("--nbval-sanitize-with=rules")[0] == {("a.ipynb", "a"): "passed", ("b.ipynb", "b"): "failed"}
+    assert judge()[0] == {("a.ipynb", "a"): "failed", ("b.ipynb", "b"): "failed"}
+
+
+def test_current_env_takes_this_python_whatever_kernel_a_notebook_names(pytester, judge):
+    cell = code("a", f"import sys\nsys.executable == {sys.executable!r}", value("True"))
+    Golden("a", [cell], kernel="julia-0.3").write(pytester.path)
+    assert judge()[0] == {("a.ipynb", "a"): "failed"}
+    assert judge("--nbval-current-env")[0] == {("a.ipynb", "a"): "passed"}
+
+
+def test_kernel_name_takes_that_kernel_for_every_notebook(pytester, judge, monkeypatch):
+    kernel(pytester, monkeypatch, "other", PYTHON, WHICH="other")
+    Golden("a", [code("a", "import os\nos.environ.get('WHICH')", value("'other'"))]).write(pytester.path)
+    assert judge("--nbval-kernel-name=other")[0] == {("a.ipynb", "a"): "passed"}
+    assert judge()[0] == {("a.ipynb", "a"): "failed"}
+
+
+def test_the_limits_of_a_cell_and_of_a_start_hold(pytester, judge, monkeypatch):
+    kernel(pytester, monkeypatch, "sleeper", [sys.executable, "-c", "import time; time.sleep(99)"])
+    Golden("a", [code("a", "import time\ntime.sleep(60)")]).write(pytester.path)
+    Golden("b", [code("b", "1", value("1"))], kernel="sleeper").write(pytester.path)
+    begun = time.monotonic()
+    found, output = judge("--nbval-cell-timeout=1", paths=["a.ipynb"])
+    assert found == {("a.ipynb", "a"): "failed"} and "Timeout of 1 seconds exceeded" in output
+    found, output = judge("--nbval-kernel-startup-timeout=1", paths=["b.ipynb"])
+    assert found == {("b.ipynb", "b"): "failed"} and "'sleeper' didn't start" in output
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("options", [["--nbdime"], ["-n2", "--dist=loadgroup"]], ids=" ".join)
+def test_what_cant_be_done_is_refused_by_name(pytester, judge, options):
+    Golden("a", [code("a", "1", value("1"))]).write(pytester.path)
+    found, output = judge(*options)
+    assert found == {} and options[-1].replace("=", " ") in output
+
+
+@pytest.mark.parametrize("dist", [[], ["--dist=worksteal"]], ids=" ".join)
+def test_xdist_keeps_a_notebook_in_one_process(pytester, judge, dist):
+    pytest.importorskip("xdist")
+    later = [code(f"c{n}", f"x += 1\nx == {n}", value("True")) for n in range(1, 9)]
+    for name in ("a", "b"):
+        Golden(name, [code("start", "x = 0"), *later]).write(pytester.path)
+    found, output = judge("-n2", *dist)
+    assert len(found) == 18 and set(found.values()) == {"passed"}
+    assert "18 cells: 18 exact" in output
+
+
+# --- where a notebook lies ----------------------------------------------------------------------
+
+DRAW = "from base64 import b64decode\nfrom IPython.display import Image\nImage(b64decode({!r}))"
+
+
+def different(folder):
+    """A notebook whose picture is another one than stored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = result(picture(200).data)
+    Golden("01_a", [code("draw", DRAW.format(picture(50).data["image/png"]), stored)]).write(folder)
+
+
+def test_notebooks_of_one_name_in_two_folders_keep_their_own_pictures(pytester, judge):
+    for name in ("first", "second"):
+        different(pytester.path / name)
+    found, _ = judge()
+    assert found == {(f"{name}/01_a.ipynb", "draw"): "failed" for name in ("first", "second")}
+    page = (pytester.path / "build" / NAME).read_text(encoding="utf-8")
+    assert page.count("<h2>") == 2 and page.count('alt="difference"') == 2
+    pictures = (pytester.path / "build").rglob("*-difference.png")
+    assert {path.parent.parent.name for path in pictures} == {"first", "second"}
+
+
+def test_a_notebook_outside_the_root_fails_as_pytest_counts_it(pytester, judge, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    different(outside)
+    found, output = judge(f"--rootdir={pytester.path}", paths=[str(outside)])
+    assert list(found.values()) == ["failed"]
+    assert "1 cells: 0 exact, 0 tolerant, 0 statistical, 0 not compared, 1 failed" in output
+    assert "1 failed" in output.splitlines()[-1]
+    assert "<h1>1 failed" in (pytester.path / "build" / NAME).read_text(encoding="utf-8")

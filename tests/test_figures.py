@@ -1,0 +1,44 @@
+"""The READMEs show the measured figures, and only those."""
+
+import figures
+import pytest
+
+from nbproof import store
+
+COUNTS = {
+    "a word changed": {"made": 3, "right": 2},
+    "a number moved by a tenth of its tolerance": {"made": 5, "right": 4},
+}
+RUNS = {"runs": {"one": {"cells": 9, "not to the letter": 1}}, "false alarms": []}
+FOUND = {
+    "outputs": {"kinds": COUNTS, "settings": {"torch": "2.9"}},
+    "stability, quick notebooks": RUNS,
+    "stability, slow notebooks": RUNS,
+    "faults of the machine": {
+        "table": ["|", "|", "| a | b | c | 2.4 |", "| a | b | **c** | 1.0 |", "| a | not tried: d | |"]
+    },
+    "golden notebooks": {"table": ["|", "|", "| right verdicts | | 70 of 70 | 20 of 70 |"]},
+    "cost": {"processor": 1.034, "settings": {"torch": "2.9"}},
+}
+
+
+def test_the_rows_count_what_was_right_of_what_was_tried():
+    rows = {what: figure for what, figure, _ in figures.engine_rows(FOUND)}
+    assert rows["changes to stored outputs, found at their cell"] == "2 of 3"
+    assert rows["– a number moved by a tenth of its tolerance, flagged"] == "1 of 5"
+    assert rows["faults of the machine and the data, right verdict"] == "1 of 2, the slowest after 2 s"
+    assert rows["golden notebooks, right verdict"] == "70 of 70"
+    assert rows["– the same with plain nbval"] == "20 of 70"
+    assert rows["processor's seconds, over plain nbval"] == "1.03 times"
+    assert "Measured with torch 2.9." in figures.engine_page(FOUND)
+
+
+def test_a_readme_without_its_marks_is_refused():
+    with pytest.raises(ValueError, match="figures: begin"):
+        figures.with_page("# Title\n", "text")
+
+
+def test_the_readmes_show_the_measured_figures():
+    """Red until each of the commands has run once: then `make proof-table`."""
+    for path, text in figures.pages(store.read(figures.RESULTS)).items():
+        assert path.read_text(encoding="utf-8") == text, path
