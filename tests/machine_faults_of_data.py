@@ -25,7 +25,7 @@ from nbproof.provoke import (
 )
 from nbproof.settings import load
 
-from d2lmini.data import DEBIAN_FOLDER, FILES
+from d2lmini.files import DEBIAN_FOLDER, FILES
 
 ROOT = Path(__file__).parents[1]
 DAMAGED = "train-images-idx3-ubyte"  # the file that is read first, whatever the others are
