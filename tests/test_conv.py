@@ -152,6 +152,11 @@ def test_comp_conv2d_leaves_rows_rows():
             r"`X` has 3 channels but `K` \(shape \(5, 2, 1, 1\)\) expects 2",
         ),
         (
+            lambda: corr2d_multi_in(torch.zeros(3, 4, 5), torch.zeros(3, 7, 6)),
+            ValueError,
+            "7x6 window must fit into `X` with 4x5 pixels",
+        ),
+        (
             lambda: corr2d_multi_in_out_1x1(torch.zeros(3, 4, 4), torch.zeros(5, 3, 1, 2)),
             ValueError,
             "1x1 window",

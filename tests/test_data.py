@@ -719,6 +719,11 @@ def numbered(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, number
 
 
+def test_an_image_may_be_one_number() -> None:
+    ((x, y),) = minibatches(torch.tensor([0.5, 0.25]), torch.tensor([1, 0]), 2)
+    assert (x.tolist(), y.tolist()) == ([0.5, 0.25], [1, 0])
+
+
 @given(
     n=st.integers(1, 600),
     batch_size=st.integers(1, 700),

@@ -100,6 +100,8 @@ def test_a_history_names_its_last_epoch():
     assert repr(history) == "History(no epoch finished)"
     history.append(0.5, 0.6, 0.7)
     assert repr(history) == "History(1 epoch, test accuracy 0.700)"
+    untested = History([0.5, 0.4], [0.6, 0.8], [float("nan")] * 2)
+    assert repr(untested) == "History(2 epochs, training accuracy 0.800)"
     history.append(0.4, 0.65, 0.8)
     assert repr(history) == "History(2 epochs, test accuracy 0.800)"
     assert (history.train_loss, history.train_accuracy) == ([0.5, 0.4], [0.6, 0.65])
@@ -119,6 +121,8 @@ def test_a_history_draws_its_three_curves(epochs):
         assert line.get_marker() == ("o" if epochs == 1 else "")
     assert len({line.get_linestyle() for line in drawn.values()}) == 3  # told apart without colour
     assert right.get_ylim() == (0, 1) and left.get_legend() is None
+    left.figure.draw_without_rendering()
+    assert right.get_legend().get_window_extent().y0 >= right.bbox.y1  # above the curves
     assert [text.get_text() for text in right.get_legend().get_texts()] == list(drawn)
     assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "accuracy")
     plt.close(left.figure)

@@ -343,8 +343,18 @@ def test_other_test_data_is_measured_in_place_of_the_data_sets_own(data):
     tests = [(data.test_images[:3], data.test_labels[:3])]
     model = small_model()
     history = train(model, data, num_epochs=1, test_data=tests)
-    assert history.test_accuracy[0] in (0, pytest.approx(1 / 3), pytest.approx(2 / 3), 1)
+    answers = predict(model, data.test_images[:3]).argmax(dim=1)
+    assert history.test_accuracy[0] == (answers == data.test_labels[:3]).float().mean()
     assert model.training
+
+
+def test_other_test_data_counts_right_answers_only():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 3))
+    nn.init.zeros_(model[1].weight)
+    model[1].bias.data = torch.tensor([0.0, 1.0, 0.0])  # it answers 1, whatever comes
+    batches = [(torch.zeros(4, 1), torch.tensor([0, 1, 2, 0])), (torch.zeros(1, 1), torch.tensor([1]))]
+    history = train(model, batches, num_epochs=1, lr=1e-9, test_data=batches)
+    assert history.test_accuracy == [2 / 5]
 
 
 @pytest.mark.parametrize(
@@ -534,8 +544,23 @@ def test_shifts_move_by_at_most_so_many_pixels_in_every_direction():
     images = torch.zeros(1, 1, 7, 7)
     images[..., 3, 3] = 1
     generator = torch.Generator().manual_seed(0)
-    places = {tuple(random_shift(images, generator, 1)[0, 0].nonzero()[0].tolist()) for _ in range(200)}
-    assert places == {(i, j) for i in (2, 3, 4) for j in (2, 3, 4)}
+    for pixels in (1, 2):
+        shifted = (random_shift(images, generator, pixels)[0, 0] for _ in range(300))
+        places = {tuple(image.nonzero()[0].tolist()) for image in shifted}
+        reach = range(3 - pixels, 4 + pixels)
+        assert places == {(i, j) for i in reach for j in reach}
+
+
+def test_half_of_the_images_are_mirrored_by_numbers_below_one_half():
+    images = torch.arange(2.0).expand(64, 1, 1, 2)
+    drawn = torch.rand(64, generator=torch.Generator().manual_seed(0))
+    mirrored = random_flip(images, torch.Generator().manual_seed(0))[:, 0, 0, 0] == 1
+    assert torch.equal(mirrored, drawn < 0.5)
+
+
+def test_settings_are_named(data):
+    with pytest.raises(TypeError, match="positional"):
+        train(small_model(), data, 3)
 
 
 def test_nobody_watching_means_no_output(data, capfd):
