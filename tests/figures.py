@@ -40,10 +40,13 @@ def engine_rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         else:
             yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
     for part in ("quick", "slow"):
-        runs = found[f"stability, {part} notebooks"]
+        what = f"clean runs of the {part} chapters, false alarms"
+        if not (runs := found.get(f"stability, {part} notebooks")):
+            yield what, "not measured", "stability"
+            continue
         each = runs["runs"].values()
         yield (
-            f"clean runs of the {part} chapters, false alarms",
+            what,
             f"{len(runs['false alarms'])} in {len(each)} settings, {sum(r['cells'] for r in each)} cells "
             f"compared, {sum(r['not to the letter'] for r in each)} of them not to the letter",
             "stability",

@@ -33,6 +33,12 @@ def test_the_rows_count_what_was_right_of_what_was_tried():
     assert "Measured with torch 2.9." in figures.engine_page(FOUND)
 
 
+def test_what_was_not_measured_is_called_so():
+    found = {name: part for name, part in FOUND.items() if name != "stability, slow notebooks"}
+    rows = {what: figure for what, figure, _ in figures.engine_rows(found)}
+    assert rows["clean runs of the slow chapters, false alarms"] == "not measured"
+
+
 def test_a_readme_without_its_marks_is_refused():
     with pytest.raises(ValueError, match="figures: begin"):
         figures.with_page("# Title\n", "text")
