@@ -16,6 +16,7 @@ from nbproof import store
 TESTS = Path(__file__).resolve().parent
 RESULTS = TESTS / "proofs.json"
 ENGINE, BOOK = TESTS.parent / "nbproof" / "README.md", TESTS / "README.md"
+NOT = "not measured"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
 
@@ -29,20 +30,11 @@ def engine_page(found: dict[str, Any]) -> str:
 
 
 def engine_rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    changes = found["outputs"]["kinds"]
-    caught = {kind: counts for kind, counts in changes.items() if kind not in HARMLESS}
-    made, right = (sum(counts[key] for counts in caught.values()) for key in ("made", "right"))
-    yield "changes to stored outputs, found at their cell", f"{right} of {made}", "mutate-outputs"
-    for kind, counts in changes.items():
-        if kind in HARMLESS:
-            flagged = counts["made"] - counts["right"]
-            yield f"– {kind}, flagged", f"{flagged} of {counts['made']}", "mutate-outputs"
-        else:
-            yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
+    yield from changes_rows(found.get("outputs"))
     for part in ("quick", "slow"):
         what = f"clean runs of the {part} chapters, false alarms"
         if not (runs := found.get(f"stability, {part} notebooks")):
-            yield what, "not measured", "stability"
+            yield what, NOT, "stability"
             continue
         each = runs["runs"].values()
         yield (
@@ -59,7 +51,24 @@ def engine_rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     *_, ours, plain, _ = found["golden notebooks"]["table"][-1].split("|")
     yield "golden notebooks, right verdict", ours.strip(), "verdicts"
     yield "– the same with plain nbval", plain.strip(), "verdicts"
-    yield "processor's seconds, over plain nbval", f"{found['cost']['processor']:.2f} times", "cost"
+    cost = f"{found['cost']['processor']:.2f} times" if "cost" in found else NOT
+    yield "processor's seconds, over plain nbval", cost, "cost"
+
+
+def changes_rows(outputs: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:
+    if outputs is None:
+        yield "changes to stored outputs, found at their cell", NOT, "mutate-outputs"
+        return
+    changes = outputs["kinds"]
+    caught = {kind: counts for kind, counts in changes.items() if kind not in HARMLESS}
+    made, right = (sum(counts[key] for counts in caught.values()) for key in ("made", "right"))
+    yield "changes to stored outputs, found at their cell", f"{right} of {made}", "mutate-outputs"
+    for kind, counts in changes.items():
+        if kind in HARMLESS:
+            flagged = counts["made"] - counts["right"]
+            yield f"– {kind}, flagged", f"{flagged} of {counts['made']}", "mutate-outputs"
+        else:
+            yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
 
 
 def versions(found: dict[str, Any]) -> list[str]:
