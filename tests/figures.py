@@ -94,7 +94,8 @@ def pages(found: dict[str, Any]) -> dict[Path, str]:
     """Both READMEs with the figures in them."""
     from nbproof.mutate import report  # the faults' own table
 
-    texts = {ENGINE: engine_page(found), BOOK: report(found["package"])}
+    package = report(found["package"]) if "package" in found else f"{NOT.capitalize()}.\n"
+    texts = {ENGINE: engine_page(found), BOOK: package}
     return {path: with_page(path.read_text(encoding="utf-8"), text) for path, text in texts.items()}
 
 
