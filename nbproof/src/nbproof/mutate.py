@@ -458,6 +458,16 @@ def summary(
     return {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
 
 
+def within(names: Sequence[str]) -> Callable[[Fault], bool]:
+    """Whether a fault is in one of these modules or folders; all are where none is named.
+
+    >>> inside = within(["conv", "scratch"])
+    >>> [inside(faults.make(m, "", "1", "2")) for m in ("conv", "scratch/conv", "convert")]
+    [True, True, False]
+    """
+    return lambda fault: not names or any(f"{fault.module}/".startswith(f"{name}/") for name in names)
+
+
 def share(count: dict[str, int], by: str) -> float:
     """The share that a judge caught of the faults that change something."""
     return count.get(by, 0) / max(1, count["faults"] - count.get("change nothing", 0))
@@ -500,17 +510,21 @@ def main(argv: list[str], settings: Settings) -> int:
     parser = argparse.ArgumentParser(prog="nbproof mutate", description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int, default=400, metavar="N", help="generated faults (400)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
+    parser.add_argument(
+        "--module", nargs="+", default=[], metavar="NAME", help="faults of these, a folder too"
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="faults in whose line here this stands")
     parser.add_argument("--survivors", action="store_true", help="those of this seed that one judge let pass")
     parser.add_argument("--judge", choices=(*JUDGES, "both"), default="both")
     args = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     book = Book.of(settings)
-    chosen = [*islice(faults.generated(book.package, args.seed), args.sample)]
-    chosen += faults.by_hand(book.package, book.faults)
+    sample = str(args.seed) + (f" in {', '.join(args.module)}" if args.module else "")
+    chosen = [*islice(filter(within(args.module), faults.generated(book.package, args.seed)), args.sample)]
+    chosen += filter(within(args.module), faults.by_hand(book.package, book.faults))
     part = bool(args.only or args.survivors or args.judge != "both")
     if args.survivors:
-        before = store.read(settings.path("results"))["package"]["samples"][str(args.seed)]
+        before = store.read(settings.path("results"))["package"]["samples"][sample]
         keys = {
             tuple(entry[name] for name in ("module", "within", "old", "new")) for entry in before["survivors"]
         }
@@ -519,13 +533,12 @@ def main(argv: list[str], settings: Settings) -> int:
     judges = JUDGES if args.judge == "both" else (args.judge,)
     verdicts = judge_all(book, chosen, judges)
     found = summary(book, chosen, verdicts, judges)
-    print(report({"samples": {str(args.seed): found}, "settings": store.circumstances()}))
+    print(report({"samples": {sample: found}, "settings": store.circumstances()}))
     if not part:
         with store.changed(settings.path("results")) as results:
             package = results.setdefault("package", {"samples": {}})
-            package["samples"][str(args.seed)] = found
+            package["samples"][sample] = found
             package["settings"] = store.circumstances()
-    weak = [
-        m for m in book.taught if share(found["modules"].get(m, {"faults": 0}), "notebooks") < OF_NOTEBOOKS
-    ]
+    taught = [count for module, count in found["modules"].items() if module in book.taught]
+    weak = any(share(count, "notebooks") < OF_NOTEBOOKS for count in taught)
     return 1 if weak or found["no verdict"] or share(total(found["modules"].values()), "both") < WANTED else 0
