@@ -35,7 +35,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from nbproof import faults, faulty, store
+from nbproof import faults, inject, store
 from nbproof.faults import BY_HAND, Fault
 from nbproof.harness import Run, run_notebooks
 from nbproof.notebook import code_cells, marks_of, read, text_of
@@ -99,7 +99,7 @@ class Baseline(NamedTuple):
 
 
 def lines_followed(book: Book, file: Path) -> Reach:
-    """What `faulty.follow` has written down."""
+    """What `inject.follow` has written down."""
     from coverage import CoverageData
 
     data = CoverageData(str(file))
@@ -149,9 +149,9 @@ def in_fork(
     told = Told()
     if fault:
         (source := file.with_suffix(".py")).write_text(fault.source, encoding="utf-8")
-        faulty.install(str(book.package), book.name_of(fault.module), str(source))
+        inject.install(str(book.package), book.name_of(fault.module), str(source))
     else:
-        following = faulty.follow(str(book.package), str(file.with_suffix(".coverage")))
+        following = inject.follow(str(book.package), str(file.with_suffix(".coverage")))
         told.follow = following.switch_context
     fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
     code = pytest.main([*fixed, *options, *items], plugins=[told])
@@ -294,7 +294,7 @@ def name_of_cell(path: Path, count: int) -> str:
 def run_chapter_clean(book: Book, path: Path, folder: Path) -> Baseline:
     """Run a notebook once; RuntimeError if it fails."""
     file = folder / path.stem / "lines"
-    prelude = f"__import__('nbproof.faulty').faulty.follow_cells({str(book.package)!r}, {str(file)!r})"
+    prelude = f"__import__('nbproof.inject').inject.follow_cells({str(book.package)!r}, {str(file)!r})"
     run = run_copies(
         book, file.parent, prelude, {path: len(code_cells(quick(path, book.settings.key)))}, None
     )
@@ -347,7 +347,7 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
             folder = Path(name)
             (folder / "fault.py").write_text(fault.source, encoding="utf-8")
             arguments = (str(book.package), book.name_of(fault.module), str(folder / "fault.py"))
-            prelude = f"__import__('nbproof.faulty').faulty.install{arguments!r}"
+            prelude = f"__import__('nbproof.inject').inject.install{arguments!r}"
             failures = run_copies(book, folder, prelude, chapters, clean).failures
         if not failures:
             return UNCHANGED
