@@ -31,6 +31,7 @@ from d2lmini.scratch.pooling import (
     avg_pool_forward,
     max_pool_backward,
     max_pool_forward,
+    pool_columns,
 )
 from d2lmini.scratch.training import evaluate, sgd_step, train
 
@@ -59,6 +60,7 @@ __all__ = [
     "max_pool_forward",
     "numerical_gradient",
     "output_size",
+    "pool_columns",
     "relative_error",
     "sgd_step",
     "softmax",
