@@ -26,7 +26,8 @@ class Reseed(ast.NodeTransformer):
 
     def visit_Call(self, node):
         self.generic_visit(node)
-        if ast.unparse(node.func) in ("torch.manual_seed", "np.random.default_rng"):
+        fixed = all(isinstance(argument, ast.Constant) for argument in node.args)
+        if fixed and ast.unparse(node.func) in ("torch.manual_seed", "np.random.default_rng"):
             node.args = [ast.copy_location(ast.Constant(SEED), node)]
         return node
 
