@@ -1,11 +1,13 @@
 """What a kernel runs before a chapter whose bands are measured (`make bands`).
 
-NBPROOF_SEED takes the place of the chapter's own seeds, in `torch.manual_seed(…)` and in `train`.
+NBPROOF_SEED takes the place of the chapter's own seeds, in `torch.manual_seed(…)`, in
+`np.random.default_rng(…)` and in `train`, that of `d2lmini.scratch` too.
 NBPROOF_WRONG asks for a result that is wrong, which the chapter's bands should notice.
 """
 
 import ast
 import functools
+import math
 import os
 from copy import copy
 
@@ -13,18 +15,19 @@ import torch
 from IPython import get_ipython
 
 import d2lmini
-from d2lmini import training
+from d2lmini import scratch, training
 
 SEED = int(os.environ.get("NBPROOF_SEED", "0"))
 WRONG = os.environ.get("NBPROOF_WRONG", "")
 
 
 class Reseed(ast.NodeTransformer):
-    """Put the seed into every `torch.manual_seed(…)` of a chapter's own code."""
+    """Put the seed into every `torch.manual_seed(…)` and `np.random.default_rng(…)` of a chapter's code."""
 
     def visit_Call(self, node):
         self.generic_visit(node)
-        if ast.unparse(node.func) == "torch.manual_seed":
+        fixed = all(isinstance(argument, ast.Constant) for argument in node.args)
+        if fixed and ast.unparse(node.func) in ("torch.manual_seed", "np.random.default_rng"):
             node.args = [ast.copy_location(ast.Constant(SEED), node)]
         return node
 
@@ -54,11 +57,31 @@ def adapted(model, data, *, train=d2lmini.train, **settings):
     return train(model, data, **settings | {"optimizer": torch.optim.AdamW, "lr": 1e-3})
 
 
+def untrained_in_numpy(network, data, *, num_epochs=3, **settings):
+    """The history of a network in NumPy that stays as it is."""
+    shares = [
+        scratch.evaluate(network, images.numpy(), labels.numpy())
+        for images, labels in (
+            (data.train_images[:1000], data.train_labels[:1000]),
+            (data.test_images, data.test_labels),
+        )
+    ]
+    history = d2lmini.History()
+    for _ in range(num_epochs):
+        history.append(math.log(10), *shares)
+    return history
+
+
 WAYS = {
     "": d2lmini.train,
     "untrained": untrained,
     "shuffled labels": shuffled,
     "another optimizer": adapted,
 }
+WAYS_IN_NUMPY = {  # there is one optimizer, and no plateau
+    "untrained": untrained_in_numpy,
+    "shuffled labels": functools.partial(shuffled, train=scratch.train),
+}
 get_ipython().ast_transformers.append(Reseed())
 d2lmini.train = functools.partial(WAYS[WRONG], seed=SEED, progress=False)
+scratch.train = functools.partial(WAYS_IN_NUMPY.get(WRONG, scratch.train), seed=SEED)

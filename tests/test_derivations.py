@@ -14,18 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from IPython.core.inputtransformer2 import TransformerManager
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
 import d2lmini
-from d2lmini import pooling
+from d2lmini import pooling, scratch
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 PUBLIC = {
-    name: getattr(d2lmini, name) for name in d2lmini.__all__ if inspect.isfunction(getattr(d2lmini, name))
+    name: getattr(module, name)
+    for module in (scratch, d2lmini)  # both have a `train`: the chapters' functions are the book's
+    for name in module.__all__
+    if inspect.isfunction(getattr(module, name))
 }
 
 
@@ -93,13 +98,16 @@ def functions_of(path: Path) -> list[tuple[str, ast.FunctionDef]]:
 
 def machinery(function: ast.FunctionDef) -> set[str]:
     """The tools of the package's own operations that a function uses: such a function derives one."""
-    return {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)} & MACHINERY
+    nodes = list(ast.walk(function))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return (names | {node.id for node in nodes if isinstance(node, ast.Name)}) & MACHINERY
 
 
 def variant(path: Path, name: str) -> Callable[..., Any]:
     """A chapter's function, to be called."""
     (function,) = (node for _, node in functions_of(path) if node.name == name)
     names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    names |= {"np": np, "sliding_window_view": sliding_window_view}
     exec(compile(ast.Module([function], []), path.name, "exec"), names)
     return names[name]
 
@@ -132,12 +140,19 @@ def by_hook(function: Callable[..., Any]) -> None:
         assert not any(module._forward_hooks for module in model.modules())
 
 
+def in_numpy(function: Callable[..., Any]) -> None:
+    X, K = numbers(9, 8), numbers(3, 2)
+    assert (function(X.numpy(), K.numpy()) == d2lmini.corr2d(X, K).numpy()).all()
+
+
 MACHINERY = {"unfold", "tensordot", "einsum", "register_forward_hook", "xavier_uniform_", "OneCycleLR"}
+MACHINERY |= {"sliding_window_view"}
 VARIANTS: dict[str, Callable[[Callable[..., Any]], None]] = {
     "corr2d_strided": strided,
     "corr2d_einsum": einsum,
     "windows_flat": flat,
     "shapes_by_hook": by_hook,
+    "correlate": in_numpy,
 }
 
 

@@ -32,6 +32,7 @@ from d2lmini import (
     load_fashion_mnist,
     one_cycle,
     random_flip,
+    scratch,
     train,
 )
 
@@ -170,6 +171,53 @@ def bench_corr2d(rounds: int) -> None:
         show(f"Cross-correlation of {n}x{n} pixels with a 3x3 kernel", seconds, "µs")
 
 
+def conv2d_loop(X: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A convolutional layer by its definition, one window after the other."""
+    kh, kw = weight.shape[2:]
+    Y = np.zeros((len(X), len(weight), X.shape[2] - kh + 1, X.shape[3] - kw + 1), X.dtype)
+    for n, o, i, j in np.ndindex(Y.shape):
+        Y[n, o, i, j] = (X[n, :, i : i + kh, j : j + kw] * weight[o]).sum() + bias[o]
+    return Y
+
+
+def bench_layer(rounds: int) -> None:
+    """A convolutional layer in NumPy, as a loop and by im2col, against torch's."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.random(shape, np.float32) for shape in ((64, 6, 14, 14), (16, 6, 5, 5), (16,))]
+    tensors = [torch.from_numpy(array) for array in arrays]
+    quick = {
+        "d2lmini.scratch, im2col": lambda: scratch.conv2d_forward(*arrays),
+        "torch.nn.functional.conv2d": lambda: F.conv2d(*tensors),
+    }
+    seconds = medians(quick, rounds, repeat=10)
+    few = arrays[0][:4], *arrays[1:]
+    seconds["the loop over windows"] = 16 * medians({"loop": lambda: conv2d_loop(*few)}, rounds)["loop"]
+    show("LeNet's second convolution, 64 images, forwards", seconds, "ms")
+
+
+def bench_numpy(data: FashionMNIST, rounds: int, batch_size: int = 64) -> None:
+    """Forwards and backwards through LeNet, in NumPy and in torch."""
+    images = data.train_images[:batch_size].float() / 255
+    labels = data.train_labels[:batch_size]
+    arrays, truth = images.numpy(), labels.numpy()
+    network, loss_function = scratch.lenet(rng=np.random.default_rng(0)), scratch.SoftmaxCrossEntropy()
+    model = lenet(nn.ReLU, nn.MaxPool2d)
+
+    def in_numpy() -> None:
+        logits, caches = network.forward(arrays)
+        _, cache = loss_function.forward(logits, truth)
+        network.backward(loss_function.backward(cache), caches)
+
+    def in_torch() -> None:
+        model.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+
+    seconds = medians({"d2lmini.scratch, NumPy alone": in_numpy, "torch": in_torch}, rounds, repeat=20)
+    show(f"LeNet (ReLU, max pooling) forwards and backwards, {batch_size} images in float32", seconds, "ms")
+    rates = [f"{name} {batch_size / value:,.0f}" for name, value in seconds.items()]
+    print(f"  images a second: {', '.join(rates)}")
+
+
 def seconds_printed(code: str) -> float:
     """Run code in a new Python process and read the seconds that it prints."""
     command = [sys.executable, "-c", f"import time; start = time.perf_counter(); {code}"]
@@ -208,6 +256,8 @@ def main() -> None:
     bench_training(data, rounds)
     bench_accuracy(data)
     bench_corr2d(rounds)
+    bench_layer(rounds)
+    bench_numpy(data, rounds)
     bench_start(rounds)
 
 
