@@ -3,6 +3,7 @@
 conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
 shapes      size formulas, receptive fields, the shape after every layer of a model
+cost        parameters, multiply-accumulates, memory, and what a pixel sees
 models      softmax regression, MLP, LeNet, VGG
 files       the files of Fashion-MNIST: places, checksums, a download; without torch
 data        the real Fashion-MNIST as tensors, and minibatches of it
@@ -25,6 +26,17 @@ from d2lmini.conv import (
     corr2d_multi_in_out,
     corr2d_multi_in_out_1x1,
 )
+from d2lmini.cost import (
+    Field,
+    LayerCost,
+    Summary,
+    field_after,
+    field_of,
+    layer_macs,
+    mac_count,
+    parameter_count,
+    summary,
+)
 from d2lmini.data import FashionMNIST, load_fashion_mnist, minibatches
 from d2lmini.files import DataError
 from d2lmini.history import History
@@ -46,8 +58,11 @@ __all__ = [
     "VGG11",
     "DataError",
     "FashionMNIST",
+    "Field",
     "History",
+    "LayerCost",
     "LayerShape",
+    "Summary",
     "TrainingDiverged",
     "avg_pool2d",
     "comp_conv2d",
@@ -58,16 +73,21 @@ __all__ = [
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
     "evaluate",
+    "field_after",
+    "field_of",
     "global_avg_pool2d",
     "init_xavier",
+    "layer_macs",
     "layer_shapes",
     "lenet",
     "load_checkpoint",
     "load_fashion_mnist",
+    "mac_count",
     "max_pool2d",
     "minibatches",
     "mlp",
     "one_cycle",
+    "parameter_count",
     "pool2d",
     "pool_output_size",
     "predict",
@@ -76,6 +96,7 @@ __all__ = [
     "receptive_field",
     "save_checkpoint",
     "softmax_regression",
+    "summary",
     "train",
     "train_epoch",
     "vgg",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from d2lmini._checks import check_int, check_window
 from d2lmini.modes import evaluation_mode
@@ -165,11 +166,18 @@ class LayerShape(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of one module, seen by a hook: which module, and the shape that it gave."""
+    """One call of one module, seen by a hook: which module, the shapes that it got and gave, and from whom.
+
+    `source` is the number of the innermost call that made the input, −1 for the model's own input, None when
+    neither did: a function in between made it, or changed it in place. `output_bytes` counts all outputs.
+    """
 
     name: str
     module: nn.Module
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    output_bytes: int
+    source: int | None
 
 
 def layer_shapes(
@@ -203,12 +211,28 @@ def layer_shapes(
     Source: torch.nn.Module.register_forward_hook.
     """
     calls = record_calls(model, input_shape, dtype)
+    return [
+        LayerShape(calls[i].name, type(calls[i].module).__name__, calls[i].output_shape, parameters)
+        for i, parameters in layer_calls(model, calls)
+    ]
+
+
+def layer_calls(model: nn.Module, calls: Sequence[Call]) -> list[tuple[int, int]]:
+    """The numbers of the calls that a table shows, each with the parameters that it answers for.
+
+    They are those of the innermost modules, and of modules that have parameters beside their layers'.
+
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))
+    >>> layer_calls(model, record_calls(model, (1, 2)))
+    [(0, 9), (1, 0)]
+    """
     owned = owned_parameters(model, {call.name for call in calls})
     rows = []
-    for name, module, shape in calls:
+    for i, call in enumerate(calls):
+        name, module = call.name, call.module
         parameters = owned.pop(name, 0)  # with the first call; a further one has nothing to add
         if parameters or next(module.children(), None) is None:
-            rows.append(LayerShape(name, type(module).__name__, shape, parameters))
+            rows.append((i, parameters))
     return rows
 
 
@@ -219,22 +243,42 @@ def record_calls(
 
     The last call is the model's own, under the name "". Arguments and errors are those of `layer_shapes`.
 
-    >>> [call.name for call in record_calls(nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())), (1, 4))]
-    ['0', '1.0', '1', '']
+    >>> model = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
+    >>> [(call.name, call.source) for call in record_calls(model, (1, 4))]
+    [('0', -1), ('1.0', 0), ('1', 0), ('', -1)]
     """
     for axis, size in enumerate(input_shape):
         check_int(f"input_shape[{axis}]", size, 1)
     calls: list[Call] = []
+    begun: list[
+        tuple[tuple[int, ...], int | None]
+    ] = []  # input's shape and source of the calls that still run
+    made_by = WeakTensorKeyDictionary()  # {tensor: (number of the call, how often it had been changed then)}
+
+    def begin(module: nn.Module, args: tuple, kwargs: dict) -> None:
+        given = next(tensors_of([*args, *kwargs.values()]), None)
+        number, version = (None, None) if given is None else made_by.get(given, (None, None))
+        unchanged = given is not None and given._version == version
+        begun.append((shape_of(given), number if unchanged else None))
 
     def hook_for(name: str):
-        def hook(module: nn.Module, args: tuple, output: object) -> None:
-            calls.append(Call(name, module, shape_of(output)))
+        def end(module: nn.Module, args: tuple, output: object) -> None:
+            made = list(tensors_of(output))
+            if made and not list(module.children()):
+                made_by[made[0]] = (len(calls), made[0]._version)
+            size = sum(tensor.numel() * tensor.element_size() for tensor in made)
+            shape, source = begun.pop()
+            calls.append(Call(name, module, shape, shape_of(output), size, source))
 
-        return hook
+        return end
 
     first = next(model.parameters(), torch.empty(0))
     zeros = torch.zeros(*input_shape, dtype=dtype or first.dtype, device=first.device)
-    handles = [module.register_forward_hook(hook_for(name)) for name, module in model.named_modules()]
+    made_by[zeros] = (-1, zeros._version)
+    handles = []
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_pre_hook(begin, with_kwargs=True))
+        handles.append(module.register_forward_hook(hook_for(name)))
     try:
         with evaluation_mode(model), torch.no_grad():
             model(zeros)
@@ -244,18 +288,26 @@ def record_calls(
     return calls
 
 
+def tensors_of(output: object) -> Iterator[Tensor]:
+    """All tensors of a module's output, in order: of a tuple, a list or a dictionary, nested or not.
+
+    >>> len(list(tensors_of((torch.zeros(2), {"state": [torch.zeros(3)]}, "text"))))
+    2
+    """
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Iterable) and not isinstance(output, str):
+        for part in output.values() if isinstance(output, Mapping) else output:
+            yield from tensors_of(part)
+
+
 def shape_of(output: object) -> tuple[int, ...]:
-    """The shape of a module's output: of the first tensor, if there are several; () if there is none.
+    """The shape of a module's output: of the first tensor that has axes; () if there is none.
 
     >>> shape_of((torch.zeros(2, 3), torch.zeros(2))), shape_of({"loss": torch.zeros(4)})
     ((2, 3), (4,))
     """
-    if isinstance(output, torch.Tensor):
-        return tuple(output.shape)
-    parts = output.values() if isinstance(output, Mapping) else output
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        return ()
-    return next((shape for shape in map(shape_of, parts) if shape), ())
+    return next((tuple(tensor.shape) for tensor in tensors_of(output) if tensor.ndim), ())
 
 
 def owned_parameters(model: nn.Module, called: Collection[str]) -> dict[str, int]:
