@@ -8,6 +8,8 @@ models      softmax regression, MLP, LeNet, VGG
 files       the files of Fashion-MNIST: places, checksums, a download; without torch
 data        the real Fashion-MNIST as tensors, and minibatches of it
 augment     random flips and shifts of a minibatch
+regularization  the L2 penalty, dropout, stopping early
+validation  images to choose by, and what the best of many scores owes to luck
 modes       evaluation mode for a while
 training    the training loop and its evaluation
 history     what a training run wrote down, and its picture
@@ -42,6 +44,7 @@ from d2lmini.files import DataError
 from d2lmini.history import History
 from d2lmini.models import VGG11, init_xavier, lenet, mlp, softmax_regression, vgg, vgg_block
 from d2lmini.pooling import avg_pool2d, global_avg_pool2d, max_pool2d, pool2d
+from d2lmini.regularization import dropout, early_stopping, l2_penalty
 from d2lmini.shapes import (
     LayerShape,
     conv_output_size,
@@ -51,6 +54,7 @@ from d2lmini.shapes import (
     receptive_field,
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
+from d2lmini.validation import expected_best, validation_split
 
 __version__ = "0.1.0"
 
@@ -72,11 +76,15 @@ __all__ = [
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "dropout",
+    "early_stopping",
     "evaluate",
+    "expected_best",
     "field_after",
     "field_of",
     "global_avg_pool2d",
     "init_xavier",
+    "l2_penalty",
     "layer_macs",
     "layer_shapes",
     "lenet",
@@ -99,6 +107,7 @@ __all__ = [
     "summary",
     "train",
     "train_epoch",
+    "validation_split",
     "vgg",
     "vgg_block",
 ]
