@@ -1,4 +1,4 @@
-"""Folding: in evaluation a batch norm is a line for each channel, and a convolution can draw it as well."""
+"""Folding: in evaluation a batch norm is a line for each channel, which the layer before it can draw as well."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ NORMS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: nn.BatchNorm1d,
     nn.Conv2d: nn.BatchNorm2d,
     nn.Conv3d: nn.BatchNorm3d,
+    nn.Linear: nn.BatchNorm1d,
 }
-"""The batch norm that goes with each convolution."""
+"""The batch norm that goes with each layer."""
 
 
 def scale_and_shift(bn: nn.Module) -> tuple[Tensor, Tensor]:
@@ -43,11 +44,12 @@ def fold_conv_bn(conv: nn.Module, bn: nn.Module) -> nn.Module:
     W' = Wγ / √(σ² + ε) and b' = β + (b − μ)γ / √(σ² + ε).
 
     Args:
-        conv: `nn.Conv1d`, `nn.Conv2d` or `nn.Conv3d`, with or without bias.
+        conv: `nn.Conv1d`, `nn.Conv2d` or `nn.Conv3d`, with or without bias; or `nn.Linear`, which is a
+            convolution of one pixel: (N, features) -> (N, features).
         bn: the batch norm of as many axes, in evaluation mode.
 
     Returns:
-        A new convolution with the settings of `conv`, and with a bias. The two that come in stay as they are.
+        A new layer with the settings of `conv`, and with a bias. The two that come in stay as they are.
 
     Raises:
         TypeError: layers of other types (a subclass may compute something else).
@@ -71,14 +73,14 @@ def fold_conv_bn(conv: nn.Module, bn: nn.Module) -> nn.Module:
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:
-    """A copy of a model in which every batch norm is folded into the convolution before it.
+    """A copy of a model in which every batch norm is folded into the convolution or dense layer before it.
 
     Which layer comes before which is read from the calls, written down by `torch.fx`, and not from the
     order in which a model lists its layers. A place where a batch norm was holds an `nn.Identity`, so all
     layers keep their names.
 
     Raises:
-        TypeError: a batch norm behind anything but a convolution.
+        TypeError: a batch norm behind anything else.
         ValueError: a batch norm that `fold_conv_bn` refuses; that is called twice, or behind a convolution
             that is, or whose output goes elsewhere too; that isn't called; or a model whose calls depend
             on its input.
@@ -102,7 +104,7 @@ def fold_batch_norms(model: nn.Module) -> nn.Module:
 
 
 def conv_bn_pairs(model: nn.Module) -> list[tuple[str, str]]:
-    """The names of each convolution and of the batch norm behind it, in the order of the calls.
+    """The names of each layer and of the batch norm behind it, in the order of the calls.
 
     Raises what `fold_batch_norms` raises.
 
@@ -164,18 +166,18 @@ def is_batch_norm(module: nn.Module) -> bool:
 
 
 def check_foldable(conv: nn.Module, bn: nn.Module, conv_name: str = "conv", bn_name: str = "bn") -> None:
-    """Raise unless a convolution and a batch norm can become one."""
+    """Raise unless a layer and a batch norm can become one."""
     if type(conv) not in NORMS:
-        raise TypeError(f"`{conv_name}` must be Conv1d, Conv2d or Conv3d, got {type(conv).__name__}.")
+        raise TypeError(f"`{conv_name}` must be Conv1d, Conv2d, Conv3d or Linear, got {type(conv).__name__}.")
     if type(bn) is not NORMS[type(conv)]:
         wanted = NORMS[type(conv)].__name__
         raise TypeError(
             f"`{bn_name}` must be {wanted}, behind a {type(conv).__name__}, got {type(bn).__name__}."
         )
-    if bn.num_features != conv.out_channels:
+    if bn.num_features != len(conv.weight):
         raise ValueError(
             f"`{bn_name}` must have as many channels ({bn.num_features}) as `{conv_name}` gives "
-            f"({conv.out_channels})."
+            f"({len(conv.weight)})."
         )
     if bn.running_mean is None or bn.running_var is None:
         raise ValueError(f"`{bn_name}` has no running statistics: it always uses those of its input.")
@@ -189,7 +191,7 @@ def check_foldable(conv: nn.Module, bn: nn.Module, conv_name: str = "conv", bn_n
 def check_before(bn_name: str, node: fx.Node) -> None:
     """Raise unless what a batch norm takes in comes from a layer, and not from a function or the input."""
     if node.op != "call_module":
-        raise TypeError(f"`{bn_name}` must come right behind a convolution, and comes behind `{node.name}`.")
+        raise TypeError(f"`{bn_name}` must come right behind a layer, and comes behind `{node.name}`.")
 
 
 def check_alone(conv: fx.Node, calls: Counter) -> None:

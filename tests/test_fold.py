@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from d2lmini import batch_norm, fold_batch_norms, fold_conv_bn, lenet, scale_and_shift, vgg
 from d2lmini.fold import NORMS
@@ -33,7 +33,7 @@ def unusual(module: nn.Module, seed: int = 0) -> nn.Module:
 def pairs(draw):
     """A convolution, a batch norm and an input: 1 to 3 axes, groups, missing bias and affine parameters."""
     axes = draw(st.integers(1, 3))
-    conv_type, bn_type = list(NORMS.items())[axes - 1]
+    conv_type, bn_type = list(NORMS.items())[axes - 1]  # not the dense layer
     groups = draw(st.integers(1, 3))
     dtype = draw(st.sampled_from([torch.float32, torch.float64]))
     seed = draw(st.integers(0, 2**31))
@@ -62,6 +62,17 @@ def test_the_folded_convolution_does_the_work_of_two_layers(case):
     torch.testing.assert_close(folded.weight, fused.weight, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(folded.bias, fused.bias, rtol=1e-5, atol=1e-5)
     assert folded.weight.dtype == conv.weight.dtype and type(folded) is type(conv)
+
+
+@given(st.integers(1, 5), st.booleans(), st.booleans())
+def test_a_dense_layer_folds_as_well(features, bias, affine):
+    torch.manual_seed(0)
+    linear, bn = nn.Linear(4, features, bias), unusual(nn.BatchNorm1d(features, affine=affine))
+    X = torch.randn(6, 4)
+    torch.testing.assert_close(fold_conv_bn(linear, bn)(X), bn(linear(X)), rtol=1e-5, atol=1e-5)
+    if bias and affine:  # torch takes no others
+        fused = fuse_linear_bn_eval(linear.eval(), bn)
+        torch.testing.assert_close(fold_conv_bn(linear, bn).state_dict(), fused.state_dict())
 
 
 @given(pairs())
@@ -156,10 +167,10 @@ SHARED = nn.BatchNorm2d(1)
         (
             nn.Sequential(nn.BatchNorm2d(1), CONV),
             TypeError,
-            "`0` must come right behind a convolution.* `input",
+            "`0` must come right behind a layer.* `input",
         ),
         (nn.Sequential(CONV, nn.ReLU(), nn.BatchNorm2d(2)), TypeError, "`1` must be Conv1d.* got ReLU"),
-        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), TypeError, "got Linear"),
+        (nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(2)), ValueError, r"as `0` gives \(3\)"),
         (nn.Sequential(nn.ConvTranspose2d(1, 2, 3), nn.BatchNorm2d(2)), TypeError, "got ConvTranspose2d"),
         (nn.Sequential(Own(1, 2, 3), nn.BatchNorm2d(2)), TypeError, "got Own"),
         (nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm2d(2)), TypeError, "`1` must be BatchNorm1d"),
@@ -198,7 +209,8 @@ def test_what_cant_be_folded_is_refused_with_the_reason(model, error, says):
         (CONV, nn.BatchNorm2d(3).eval(), ValueError, r"as many channels \(3\) as `conv` gives \(2\)"),
         (CONV, nn.BatchNorm2d(2, track_running_stats=False).eval(), ValueError, "no running statistics"),
         (CONV, nn.BatchNorm3d(2).eval(), TypeError, "`bn` must be BatchNorm2d, behind a Conv2d"),
-        (nn.Linear(1, 2), nn.BatchNorm1d(2).eval(), TypeError, "`conv` must be Conv1d"),
+        (nn.Linear(1, 2), nn.BatchNorm2d(2).eval(), TypeError, "`bn` must be BatchNorm1d, behind a Linear"),
+        (nn.ReLU(), nn.BatchNorm2d(2).eval(), TypeError, "`conv` must be Conv1d, .* got ReLU"),
     ],
 )
 def test_a_pair_that_cant_be_folded_is_refused(conv, bn, error, says):
