@@ -1,4 +1,4 @@
-"""Folding: in evaluation a batch norm is a line for each channel, which the layer before it can draw as well."""
+"""Folding: in evaluation a batch norm is a line for each channel, and the layer before it can draw that."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def fold_batch_norms(model: nn.Module) -> nn.Module:
     for conv_name, bn_name in conv_bn_pairs(model):
         conv, bn = model.get_submodule(conv_name), model.get_submodule(bn_name)
         replace_module(folded, conv_name, fold_conv_bn(conv, bn))
-        replace_module(folded, bn_name, nn.Identity())
+        replace_module(folded, bn_name, nn.Identity().train(bn.training))
     return folded
 
 
