@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from d2lmini import FashionMNIST, corr2d, lenet, load_fashion_mnist, train
+from d2lmini import VGG11, FashionMNIST, corr2d, fold_batch_norms, lenet, load_fashion_mnist, train, vgg
 
 
 def medians(candidates: dict[str, Callable[[], object]], rounds: int, repeat: int = 1) -> dict[str, float]:
@@ -138,6 +138,20 @@ def bench_corr2d(rounds: int) -> None:
         show(f"Cross-correlation of {n}x{n} pixels with a 3x3 kernel", seconds, "µs")
 
 
+@torch.no_grad()
+def bench_folding(rounds: int) -> None:
+    """A whole VGG-11 in evaluation mode, with its batch norms and with these folded away."""
+    model = vgg(VGG11, num_hidden=64, batch_norm=True).eval()  # the convolutions are those of the paper
+    folded = fold_batch_norms(model)
+    for pictures in ("1 picture", "8 pictures"):
+        X = torch.rand(int(pictures.split()[0]), 1, 224, 224)
+        candidates = {
+            "with the batch norms folded": lambda X=X: folded(X),
+            "with its batch norms": lambda X=X: model(X),
+        }
+        show(f"VGG-11 on {pictures} of 224x224, evaluation mode", medians(candidates, rounds), "ms")
+
+
 def seconds_printed(code: str) -> float:
     """Run code in a new Python process and read the seconds that it prints."""
     command = [sys.executable, "-c", f"import time; start = time.perf_counter(); {code}"]
@@ -175,6 +189,7 @@ def main() -> None:
     print(f"{data}\ntorch {torch.__version__}, {torch.get_num_threads()} threads; medians of {rounds} rounds")
     bench_training(data, rounds)
     bench_corr2d(rounds)
+    bench_folding(rounds)
     bench_start(rounds)
 
 
