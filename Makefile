@@ -54,7 +54,7 @@ lab: $(STAMP)  ## JupyterLab on the notebooks
 update: data  ## run the chapters and store their outputs in notebooks/
 	@$(NBPROOF) update $(CHAPTERS)
 
-bench: data  ## measure training, cross-correlation, loading, importing
+bench: data  ## measure training, cross-correlation, folding, loading, importing
 	@$(PY) tools/bench.py
 
 bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)

@@ -2,6 +2,8 @@
 
 conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
+normalization  batch norm, in training and in evaluation
+fold        a batch norm folded into the convolution before it
 shapes      size formulas, receptive fields, the shape after every layer of a model
 cost        parameters, multiply-accumulates, memory, and what a pixel sees
 models      softmax regression, MLP, LeNet, VGG
@@ -41,8 +43,10 @@ from d2lmini.cost import (
 )
 from d2lmini.data import FashionMNIST, load_fashion_mnist, minibatches
 from d2lmini.files import DataError
+from d2lmini.fold import fold_batch_norms, fold_conv_bn, scale_and_shift
 from d2lmini.history import History
 from d2lmini.models import VGG11, init_xavier, lenet, mlp, softmax_regression, vgg, vgg_block
+from d2lmini.normalization import batch_norm, channel_moments
 from d2lmini.pooling import avg_pool2d, global_avg_pool2d, max_pool2d, pool2d
 from d2lmini.regularization import dropout, early_stopping, l2_penalty
 from d2lmini.shapes import (
@@ -69,6 +73,8 @@ __all__ = [
     "Summary",
     "TrainingDiverged",
     "avg_pool2d",
+    "batch_norm",
+    "channel_moments",
     "comp_conv2d",
     "conv_output_size",
     "conv_transpose_output_size",
@@ -82,6 +88,8 @@ __all__ = [
     "expected_best",
     "field_after",
     "field_of",
+    "fold_batch_norms",
+    "fold_conv_bn",
     "global_avg_pool2d",
     "init_xavier",
     "l2_penalty",
@@ -103,6 +111,7 @@ __all__ = [
     "random_shift",
     "receptive_field",
     "save_checkpoint",
+    "scale_and_shift",
     "softmax_regression",
     "summary",
     "train",

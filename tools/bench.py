@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from d2lmini import (
+    VGG11,
     FashionMNIST,
     History,
     corr2d,
+    fold_batch_norms,
     init_xavier,
     lenet,
     load_fashion_mnist,
@@ -34,6 +36,7 @@ from d2lmini import (
     random_flip,
     scratch,
     train,
+    vgg,
 )
 
 
@@ -218,6 +221,20 @@ def bench_numpy(data: FashionMNIST, rounds: int, batch_size: int = 64) -> None:
     print(f"  images a second: {', '.join(rates)}")
 
 
+@torch.no_grad()
+def bench_folding(rounds: int) -> None:
+    """A whole VGG-11 in evaluation mode, with its batch norms and with these folded away."""
+    model = vgg(VGG11, num_hidden=64, batch_norm=True).eval()  # the convolutions are those of the paper
+    folded = fold_batch_norms(model)
+    for pictures in ("1 picture", "8 pictures"):
+        X = torch.rand(int(pictures.split()[0]), 1, 224, 224)
+        candidates = {
+            "with the batch norms folded": lambda X=X: folded(X),
+            "with its batch norms": lambda X=X: model(X),
+        }
+        show(f"VGG-11 on {pictures} of 224x224, evaluation mode", medians(candidates, rounds), "ms")
+
+
 def seconds_printed(code: str) -> float:
     """Run code in a new Python process and read the seconds that it prints."""
     command = [sys.executable, "-c", f"import time; start = time.perf_counter(); {code}"]
@@ -258,6 +275,7 @@ def main() -> None:
     bench_corr2d(rounds)
     bench_layer(rounds)
     bench_numpy(data, rounds)
+    bench_folding(rounds)
     bench_start(rounds)
 
 
