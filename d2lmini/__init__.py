@@ -2,6 +2,7 @@
 
 conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
+variants    convolutions along any number of axes, frames, separable layers, first weights
 shapes      size formulas, receptive fields, the shape after every layer of a model
 models      softmax regression, MLP, LeNet, VGG
 files       the files of Fashion-MNIST: places, checksums, a download; without torch
@@ -38,6 +39,15 @@ from d2lmini.shapes import (
     receptive_field,
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
+from d2lmini.variants import (
+    binomial_kernel,
+    corr_nd,
+    depthwise_separable,
+    fans,
+    init_bound,
+    pad_nd,
+    separable_kernel,
+)
 
 __version__ = "0.1.0"
 
@@ -49,6 +59,7 @@ __all__ = [
     "LayerShape",
     "TrainingDiverged",
     "avg_pool2d",
+    "binomial_kernel",
     "comp_conv2d",
     "conv_output_size",
     "conv_transpose_output_size",
@@ -56,8 +67,12 @@ __all__ = [
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "corr_nd",
+    "depthwise_separable",
     "evaluate",
+    "fans",
     "global_avg_pool2d",
+    "init_bound",
     "init_xavier",
     "layer_shapes",
     "lenet",
@@ -67,6 +82,7 @@ __all__ = [
     "minibatches",
     "mlp",
     "one_cycle",
+    "pad_nd",
     "pool2d",
     "pool_output_size",
     "predict",
@@ -74,6 +90,7 @@ __all__ = [
     "random_shift",
     "receptive_field",
     "save_checkpoint",
+    "separable_kernel",
     "softmax_regression",
     "train",
     "train_epoch",
