@@ -176,9 +176,7 @@ def depthwise_separable(
     check_int("stride", stride, 1)
     frame = kernel_size // 2
     return nn.Sequential(
-        nn.Conv2d(
-            in_channels, in_channels, kernel_size, stride, frame, groups=in_channels, bias=False
-        ),
+        nn.Conv2d(in_channels, in_channels, kernel_size, stride, frame, groups=in_channels, bias=False),
         nn.Conv2d(in_channels, out_channels, kernel_size=1),
     )
 
@@ -252,7 +250,7 @@ def check_frame(X: Tensor, sides: Sides, mode: str) -> None:
     if mode not in PADDING_MODES:
         raise ValueError(f"`padding_mode` (={mode!r}) must be one of {', '.join(PADDING_MODES)}.")
     if len(sides) > X.ndim:
-        raise ValueError(f"`sides` ({len(sides)} axes) must be at most as many as the axes of `X` ({X.ndim}).")
+        raise ValueError(f"`sides` has {len(sides)} pairs, but `X` only {X.ndim} axes.")
     for axis, pair in enumerate(sides, start=X.ndim - len(sides)):
         if len(pair) != 2:
             raise ValueError(f"`sides` must hold pairs (before, after), got {pair!r}.")
@@ -265,7 +263,9 @@ def check_frame(X: Tensor, sides: Sides, mode: str) -> None:
             raise ValueError(f"`padding` (={widest}) must be at most the axis ({n}) to go round once.")
 
 
-def check_corr_nd(X: Tensor, K: Tensor, stride: object, padding: object, dilation: object, groups: int) -> None:
+def check_corr_nd(
+    X: Tensor, K: Tensor, stride: object, padding: object, dilation: object, groups: int
+) -> None:
     """Everything that has to hold of a convolution's arguments before its input is framed."""
     check_tensor("K", K, "..., co, ci, k")
     check_tensor("X", X, "..., N, ci, n")
