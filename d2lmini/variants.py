@@ -281,13 +281,14 @@ def check_corr_nd(
             f"`X` with {X.shape[1]} channels and `K` with shape {tuple(K.shape)} don't fit `groups` "
             f"(={groups}): needed are {K.shape[1]} x {groups} channels, and kernels that `groups` divides."
         )
-    check_axes("stride", stride, K.ndim - 2, 1)
-    check_axes("dilation", dilation, K.ndim - 2, 1)
+    axes = K.ndim - 2
+    check_axes("stride", stride, axes, 1)
+    check_axes("dilation", dilation, axes, 1)
     if padding == "same":
-        if set(as_tuple(stride, K.ndim - 2)) != {1}:
+        if set(as_tuple(stride, axes)) != {1}:
             raise ValueError(f"`padding` (='same') needs `stride` 1, got {stride!r}: a stride shrinks.")
     elif padding != "valid":
-        check_axes("padding", padding, K.ndim - 2, 0)
+        check_axes("padding", padding, axes, 0)
 
 
 def check_axes(name: str, value: object, axes: int, minimum: int) -> None:
