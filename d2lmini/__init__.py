@@ -4,6 +4,7 @@ conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
 normalization  batch norm, in training and in evaluation
 fold        a batch norm folded into the convolution before it
+variants    convolutions along any number of axes, frames, separable layers, first weights
 shapes      size formulas, receptive fields, the shape after every layer of a model
 cost        parameters, multiply-accumulates, memory, and what a pixel sees
 models      softmax regression, MLP, LeNet, VGG
@@ -59,6 +60,15 @@ from d2lmini.shapes import (
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
 from d2lmini.validation import expected_best, validation_split
+from d2lmini.variants import (
+    binomial_kernel,
+    corr_nd,
+    depthwise_separable,
+    fans,
+    init_bound,
+    pad_nd,
+    separable_kernel,
+)
 
 __version__ = "0.1.0"
 
@@ -74,6 +84,7 @@ __all__ = [
     "TrainingDiverged",
     "avg_pool2d",
     "batch_norm",
+    "binomial_kernel",
     "channel_moments",
     "comp_conv2d",
     "conv_output_size",
@@ -82,15 +93,19 @@ __all__ = [
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "corr_nd",
+    "depthwise_separable",
     "dropout",
     "early_stopping",
     "evaluate",
     "expected_best",
+    "fans",
     "field_after",
     "field_of",
     "fold_batch_norms",
     "fold_conv_bn",
     "global_avg_pool2d",
+    "init_bound",
     "init_xavier",
     "l2_penalty",
     "layer_macs",
@@ -103,6 +118,7 @@ __all__ = [
     "minibatches",
     "mlp",
     "one_cycle",
+    "pad_nd",
     "parameter_count",
     "pool2d",
     "pool_output_size",
@@ -112,6 +128,7 @@ __all__ = [
     "receptive_field",
     "save_checkpoint",
     "scale_and_shift",
+    "separable_kernel",
     "softmax_regression",
     "summary",
     "train",

@@ -22,6 +22,7 @@ _CODE = re.compile(r"`[^`\n]*`")
 _MATH = re.compile(r"\$[^$]*\$")
 _LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+(?:\([^()\s]*\))?)(?:\s+\"[^\"]*\")?\)")
 _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)["']""")
+_DATA = re.compile(r"data:[\w/+.-]+;base64,[\w+/=]*")  # a sound in HTML: its bytes say nothing in words
 _WEB = re.compile(r"[a-z]+:|//")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _REFERENCE = re.compile(
@@ -54,7 +55,7 @@ def printed_texts(notebook: NotebookNode) -> Iterator[str]:
             elif output.output_type == "error":
                 yield output.evalue
             elif not any(mime.startswith("image/") for mime in output.data):
-                yield from (text for text in output.data.values() if isinstance(text, str))
+                yield from (_DATA.sub("", text) for text in output.data.values() if isinstance(text, str))
 
 
 def numbers(text: str) -> list[str]:

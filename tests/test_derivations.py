@@ -23,7 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
 import d2lmini
-from d2lmini import pooling, scratch
+from d2lmini import pooling, scratch, variants
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 PUBLIC = {
@@ -106,7 +106,7 @@ def machinery(function: ast.FunctionDef) -> set[str]:
 def variant(path: Path, name: str) -> Callable[..., Any]:
     """A chapter's function, to be called."""
     (function,) = (node for _, node in functions_of(path) if node.name == name)
-    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "as_tuple": variants.as_tuple}
     names |= {"np": np, "sliding_window_view": sliding_window_view}
     exec(compile(ast.Module([function], []), path.name, "exec"), names)
     return names[name]
@@ -145,6 +145,17 @@ def in_numpy(function: Callable[..., Any]) -> None:
     assert (function(X.numpy(), K.numpy()) == d2lmini.corr2d(X, K).numpy()).all()
 
 
+def index_of_frames(function: Callable[..., Any]) -> None:
+    for n, mode in product((1, 2, 5), variants.PADDING_MODES):
+        i = torch.arange(1 - n, 2 * n - 1)
+        assert function(i, n, mode).equal(variants.padded_index(i, n, mode))
+
+
+def sides(function: Callable[..., Any]) -> None:
+    for padding, k, d in product((0, 2, (1, 3), "same", "valid"), ((3, 4), (1, 2)), ((1, 1), (2, 3))):
+        assert function(padding, k, d) == variants.sides_of(padding, k, d)
+
+
 MACHINERY = {"unfold", "tensordot", "einsum", "register_forward_hook", "xavier_uniform_", "OneCycleLR"}
 MACHINERY |= {"sliding_window_view"}
 VARIANTS: dict[str, Callable[[Callable[..., Any]], None]] = {
@@ -153,6 +164,8 @@ VARIANTS: dict[str, Callable[[Callable[..., Any]], None]] = {
     "windows_flat": flat,
     "shapes_by_hook": by_hook,
     "correlate": in_numpy,
+    "padded_index": index_of_frames,
+    "sides_of": sides,
 }
 
 

@@ -109,6 +109,16 @@ def test_a_picture_prints_nothing():
     assert list(prose.printed_texts(nbformat.v4.new_notebook(cells=[cell]))) == []
 
 
+def test_the_bytes_of_a_sound_print_nothing():
+    html = '<audio controls><source src="data:audio/wav;base64,UklG/417+928==" /></audio> of 300 Hz'
+    cell = new_code_cell(outputs=[new_output("execute_result", {"text/html": html})])
+    printed = list(prose.printed_texts(nbformat.v4.new_notebook(cells=[cell])))
+    assert prose.unprinted([Place("cell", "417, 928, 300 Hz")], printed) == [
+        Place("cell", "417"),
+        Place("cell", "928"),
+    ]
+
+
 def test_citations_stand_for_a_cell():
     text = "# remark\n\n07 83.5 Xiao and others, 2017\n"
     assert prose.citations(text) == [("07", "83.5", "Xiao and others, 2017")]
