@@ -2,6 +2,7 @@
 
 conv        cross-correlation, with one and with many channels
 pooling     the largest or the mean value of each window
+transposed  the way back: transposed convolution, upsampling, un-pooling
 shapes      size formulas, receptive fields, the shape after every layer of a model
 models      softmax regression, MLP, LeNet, VGG
 files       the files of Fashion-MNIST: places, checksums, a download; without torch
@@ -38,6 +39,15 @@ from d2lmini.shapes import (
     receptive_field,
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
+from d2lmini.transposed import (
+    conv_matrix,
+    conv_transpose2d,
+    corr2d_transposed,
+    interpolation_matrix,
+    max_unpool2d,
+    upsample_bilinear,
+    upsample_nearest,
+)
 
 __version__ = "0.1.0"
 
@@ -50,20 +60,25 @@ __all__ = [
     "TrainingDiverged",
     "avg_pool2d",
     "comp_conv2d",
+    "conv_matrix",
     "conv_output_size",
+    "conv_transpose2d",
     "conv_transpose_output_size",
     "corr2d",
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "corr2d_transposed",
     "evaluate",
     "global_avg_pool2d",
     "init_xavier",
+    "interpolation_matrix",
     "layer_shapes",
     "lenet",
     "load_checkpoint",
     "load_fashion_mnist",
     "max_pool2d",
+    "max_unpool2d",
     "minibatches",
     "mlp",
     "one_cycle",
@@ -77,6 +92,8 @@ __all__ = [
     "softmax_regression",
     "train",
     "train_epoch",
+    "upsample_bilinear",
+    "upsample_nearest",
     "vgg",
     "vgg_block",
 ]
