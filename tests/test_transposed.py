@@ -202,8 +202,8 @@ def test_unpooling_agrees_with_torch(case):
     torch.testing.assert_close(max_unpool2d(values, indices, **settings, output_size=X.shape), theirs)
     try:
         theirs = F.max_unpool2d(values, indices, **settings)
-    except RuntimeError:  # an index beyond the smallest picture
-        with pytest.raises(ValueError, match="indices"):
+    except RuntimeError:  # an index beyond the smallest picture, which may even be empty
+        with pytest.raises(ValueError, match="indices|output_size"):
             max_unpool2d(values, indices, **settings)
         return
     torch.testing.assert_close(max_unpool2d(values, indices, **settings), theirs)
