@@ -141,7 +141,7 @@ def conv_transpose2d(
     for a, b in product(range(kh), range(kw)):
         canvas[..., a * dh :: sh, b * dw :: sw][..., :H, :W].add_(strokes[:, :, :, a, b])
     Y = canvas[..., ph : height - ph, pw : width - pw].flatten(1, 2)  # (N, groups * co, H', W')
-    return Y if bias is None else Y + widened(bias)[:, None, None]
+    return Y if bias is None else Y + bias[:, None, None]
 
 
 def upsample_nearest(X: Tensor, scale_factor: int) -> Tensor:
