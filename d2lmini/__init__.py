@@ -5,6 +5,7 @@ pooling     the largest or the mean value of each window
 normalization  batch norm, in training and in evaluation
 fold        a batch norm folded into the convolution before it
 variants    convolutions along any number of axes, frames, separable layers, first weights
+transposed  the way back: transposed convolution, upsampling, un-pooling
 shapes      size formulas, receptive fields, the shape after every layer of a model
 cost        parameters, multiply-accumulates, memory, and what a pixel sees
 models      softmax regression, MLP, LeNet, VGG
@@ -68,6 +69,14 @@ from d2lmini.variants import (
     init_bound,
     pad_nd,
     separable_kernel,
+from d2lmini.transposed import (
+    conv_matrix,
+    conv_transpose2d,
+    corr2d_transposed,
+    interpolation_matrix,
+    max_unpool2d,
+    upsample_bilinear,
+    upsample_nearest,
 )
 
 __version__ = "0.1.0"
@@ -87,12 +96,15 @@ __all__ = [
     "binomial_kernel",
     "channel_moments",
     "comp_conv2d",
+    "conv_matrix",
     "conv_output_size",
+    "conv_transpose2d",
     "conv_transpose_output_size",
     "corr2d",
     "corr2d_multi_in",
     "corr2d_multi_in_out",
     "corr2d_multi_in_out_1x1",
+    "corr2d_transposed",
     "corr_nd",
     "depthwise_separable",
     "dropout",
@@ -107,6 +119,7 @@ __all__ = [
     "global_avg_pool2d",
     "init_bound",
     "init_xavier",
+    "interpolation_matrix",
     "l2_penalty",
     "layer_macs",
     "layer_shapes",
@@ -115,6 +128,7 @@ __all__ = [
     "load_fashion_mnist",
     "mac_count",
     "max_pool2d",
+    "max_unpool2d",
     "minibatches",
     "mlp",
     "one_cycle",
@@ -133,6 +147,8 @@ __all__ = [
     "summary",
     "train",
     "train_epoch",
+    "upsample_bilinear",
+    "upsample_nearest",
     "validation_split",
     "vgg",
     "vgg_block",
