@@ -1,8 +1,11 @@
-"""The closing page's tables: a row's words, the cells that show them, the tests that hold them.
+"""The closing page's rows: their words, the cells that show them, the tests that hold them.
 
-A row is `| F1 | its words | [2.3] `cell`, `cell`, [6.2] `cell` | `test_file.py::test_name` |`; it may
-have several columns of words. Where a section is stands once, at the end of the page:
-`[2.3]: 02_padding.ipynb#2.3-How-large-is-the-output?`
+A row of the index is a row of a table:
+
+    | F1 | its words | [2.3] `cell`, `cell`, [6.2] `cell` | `test_file.py::test_name` |
+
+A mistake is a paragraph: `**M1. The claim.** The truth. (Shown in [2.3] `cell`; held by `test`.)`.
+Where a section is stands once, at the end: `[2.3]: 02_padding.ipynb#2.3-How-large-is-the-output?`.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from typing import NamedTuple
 import nbformat
 import prose
 
-_ROW = re.compile(r"^\| *([A-Z]\d+) *\|(.*)\|\s*$", re.MULTILINE)
+_ROW = re.compile(r"^\| ([A-Z]\d+) \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
+_MISTAKE = re.compile(r"^\*\*([A-Z]\d+)\. (.*) \(Shown in (.*); held by (.*)\.\)$", re.MULTILINE)
 _TARGET = re.compile(r"^\[([^\]]+)\]: *([^#\s]+)#(\S+)$", re.MULTILINE)
 _SECTION_OR_CELL = re.compile(r"\[([^\]]+)\]|`([^`]+)`")
 _CODE = re.compile(r"`([^`]+)`")
@@ -40,11 +44,8 @@ class Cell(NamedTuple):
 
 
 def rows(page: str) -> list[Row]:
-    found = []
-    for label, line in _ROW.findall(page):
-        *words, places, tests = ["", "", *line.split("|")]  # so that a missing column is an empty one
-        found.append(Row(label, " ".join(words), _places(places), _CODE.findall(tests)))
-    return found
+    found = [*_MISTAKE.findall(page), *_ROW.findall(page)]
+    return [Row(label, words, _places(places), _CODE.findall(tests)) for label, words, places, tests in found]
 
 
 def _places(column: str) -> dict[str, list[str]]:

@@ -63,7 +63,7 @@ def test_the_sizes_of_the_book_are_torchs():
         assert size(n, k, stride=stride) == expected
 
 
-def test_a_formula_in_total_padding_means_twice_the_padding_per_side():
+def test_total_padding_counts_both_sides():
     for n, k, p, s in product(range(4, 12), range(1, 5), range(3), range(1, 4)):
         assert size(n, k, padding=p, stride=s) == (n - k + 2 * p + s) // s
     assert size(3, 2) == 2 and size(3, 2, padding=1) == 4 and size(3, 2, padding=2) == 6
@@ -72,7 +72,7 @@ def test_a_formula_in_total_padding_means_twice_the_padding_per_side():
     assert torch.equal(F.conv2d(NINE, one, padding=1), F.pad(NINE, [1, 1, 1, 1]))  # per side
 
 
-def test_fifty_five_layers_fit_into_224_pixels_and_no_more():
+def test_55_layers_fit_into_224_pixels():
     n, layers = 224, 0
     while n >= 5:
         n, layers = size(n, 5), layers + 1
@@ -82,7 +82,7 @@ def test_fifty_five_layers_fit_into_224_pixels_and_no_more():
     assert size(224, 5, padding=2) == 224  # so a hundred of these layers fit as well
 
 
-def test_half_of_k_minus_1_keeps_the_size_and_exists_for_odd_kernels_alone():
+def test_same_padding_needs_odd_kernels():
     assert {k: (k - 1) // 2 for k in (3, 5, 7)} == {3: 1, 5: 2, 7: 3}
     for k in range(1, 10):
         keeps = [p for p in range(10) if size(12, k, padding=p) == 12]
@@ -96,26 +96,26 @@ def test_stride_2_halves_every_even_size():
         assert size(n, k, padding=(k - 1) // 2, stride=2) == n // 2
 
 
-def test_padding_evens_out_the_visits_only_at_k_minus_1():
+def test_visits_are_even_only_at_k_minus_1():
     counts = [visits(6, 3, p) for p in range(3)]
     assert [(count[0, 0].item(), count[2, 2].item()) for count in counts] == [(1, 9), (4, 9), (9, 9)]
     for k in (2, 3, 4, 5):
         assert [p for p in range(k) if visits(9, k, p).unique().numel() == 1] == [k - 1]
 
 
-def test_pixels_that_are_left_over_or_stepped_over_are_read_by_no_window():
+def test_some_pixels_are_read_by_no_window():
     for n, k, s in product(range(7, 15), (3, 5), (1, 2, 3)):
         assert (visits(n, k, 0, s).diag() == 0).sum() == (n - k) % s
     assert [(visits(6, k, 0, 2) == 0).sum().item() for k in (1, 2, 3)] == [27, 0, 11]
 
 
-def test_twice_the_padding_is_far_from_twice_the_cost():
+def test_padding_is_cheap():
     windows = [size(32, 3, padding=p) ** 2 for p in (1, 2, 4)]
     assert windows == [1024, 1156, 1444]
     assert windows[1] / windows[0] < 1.13
 
 
-def test_printed_size_formulas_fail_at_sizes_that_show_it():
+def test_printed_size_formulas_fail():
     assert (8 - 3) / 2 + 1 == 3.5 and size(8, 3, stride=2) == 3  # no floor
     pooled = F.max_pool1d(torch.zeros(1, 1, 112), 3, stride=2, padding=1)
     assert (112 - 3) // 2 + 1 == 55 and pooled.shape[-1] == 56  # no padding
@@ -135,18 +135,18 @@ def test_a_stride_for_each_axis():
     assert shape(unpadded, 1, 8, 8) == (1, 2, 1)  # what one published version prints
 
 
-def test_a_small_layer_has_eighteen_window_positions():
+def test_windows_and_their_positions():
     layer = nn.Conv2d(1, 2, kernel_size=3, stride=2, padding=1)
     assert shape(layer, 1, 5, 5) == (2, 3, 3) and 3 * 3 * 2 == 18
     assert F.unfold(torch.zeros(1, 3, 32, 32), 3, padding=1).shape == (1, 27, 1024)  # 27 products each
 
 
-def test_a_stride_saves_windows_and_widens_the_view():
+def test_a_stride_saves_and_widens():
     assert [size(224, 3, padding=1, stride=s) ** 2 for s in (1, 2)] == [50176, 12544]
     assert receptive_field([(3, 1)] * 5) == (11, 1) and receptive_field([(3, 2)] * 5) == (63, 32)
 
 
-def test_every_second_sample_of_a_high_tone_is_a_low_one():
+def test_a_thinned_high_tone_is_a_low_one():
     def tone(hertz, rate):
         return torch.sin(2 * torch.pi * hertz * torch.arange(rate, dtype=torch.float64) / rate)
 
@@ -154,7 +154,7 @@ def test_every_second_sample_of_a_high_tone_is_a_low_one():
     torch.testing.assert_close(tone(440, 8000)[::2], tone(440, 4000))
 
 
-def test_four_kernels_with_stride_2_lose_nothing_and_one_does():
+def test_four_strided_kernels_lose_nothing():
     X = torch.randn(1, 1, 8, 6, generator=torch.Generator().manual_seed(0))
     kept = F.conv2d(X, torch.eye(4).reshape(4, 1, 2, 2), stride=2)
     assert kept.numel() == X.numel() and torch.equal(F.pixel_shuffle(kept, 2), X)
@@ -162,7 +162,7 @@ def test_four_kernels_with_stride_2_lose_nothing_and_one_does():
     assert F.max_pool2d(dots, 2).unique().numel() == 1  # four pictures, one answer
 
 
-def test_a_kernel_is_as_deep_as_its_pack_of_channels():
+def test_a_kernel_is_as_deep_as_its_pack():
     for groups in (1, 2, 3, 4, 6, 12):
         layer = nn.Conv2d(12, 24, 3, groups=groups)
         assert layer.weight.shape == (24, 12 // groups, 3, 3)
@@ -172,7 +172,7 @@ def test_a_kernel_is_as_deep_as_its_pack_of_channels():
         nn.Conv2d(12, 24, 3, groups=0)
 
 
-def test_the_layout_of_weights_is_out_in_for_a_convolution_and_in_out_for_the_transposed():
+def test_the_layout_of_weights():
     kinds = [
         (nn.Conv1d, nn.ConvTranspose1d),
         (nn.Conv2d, nn.ConvTranspose2d),
@@ -183,7 +183,7 @@ def test_the_layout_of_weights_is_out_in_for_a_convolution_and_in_out_for_the_tr
         assert transposed(3, 1, 3).weight.shape == (3, 1, *[3] * axes)
 
 
-def test_the_arguments_of_conv2d_and_their_defaults():
+def test_the_arguments_of_conv2d():
     given = {name: each.default for name, each in inspect.signature(nn.Conv2d).parameters.items()}
     assert [name for name in given if given[name] is inspect.Parameter.empty] == [
         "in_channels",
@@ -203,7 +203,7 @@ def test_the_arguments_of_conv2d_and_their_defaults():
     assert shape(nn.Conv2d(1, 1, 5, padding="same"), 1, 9, 9) == (1, 9, 9)
 
 
-def test_small_windows_see_as_far_for_fewer_products():
+def test_small_windows_see_as_far_for_less():
     for small, one in (([3, 3], 5), ([3, 3, 3], 7), ([3] * 6, 13)):
         assert receptive_field([(k, 1) for k in small]) == (one, 1)
         assert sum(k * k for k in small) < one * one
@@ -211,7 +211,7 @@ def test_small_windows_see_as_far_for_fewer_products():
     assert receptive_field([(3, 1)] * 3)[0] == 7 < receptive_field([(5, 1)] * 2)[0] == 9
 
 
-def test_in_the_bottom_layer_the_large_window_is_cheaper():
+def test_a_large_window_is_cheap_at_the_bottom():
     with torch.device("meta"):
         large = nn.Conv2d(3, 64, 7, bias=False)
         stack = nn.Sequential(*(nn.Conv2d(channels, 64, 3, bias=False) for channels in (3, 64, 64)))
@@ -228,7 +228,7 @@ def test_few_small_kernels_factorise():
 # --- backwards and sideways ---------------------------------------------------------------------
 
 
-def test_the_gradient_needs_the_kernel_rotated_and_not_transposed():
+def test_the_gradient_rotates_the_kernel():
     X, K, G = (t.double() for t in (NINE, FOUR, FOUR + 1))
     X.requires_grad_()
     F.conv2d(X, K).backward(G)
@@ -237,7 +237,7 @@ def test_the_gradient_needs_the_kernel_rotated_and_not_transposed():
     assert not torch.equal(F.conv2d(G, K.mT, padding=1), X.grad)
 
 
-def test_fetching_from_the_right_moves_to_the_left():
+def test_fetching_from_the_right_moves_left():
     X = torch.tensor([0, 0, 5, 0, 0])
     Z = torch.tensor([X[j + 1] if j + 1 < len(X) else 0 for j in range(len(X))])
     assert Z.tolist() == [0, 5, 0, 0, 0] == X.roll(-1).tolist()
@@ -271,7 +271,7 @@ def test_the_network_of_chapter_6():
     assert macs(convnet(), 1, 28, 28) == 144000 + 180000 + 1000000 + 5000
 
 
-def test_the_network_of_chapter_6_takes_two_sizes_and_its_body_any():
+def test_the_network_of_chapter_6_takes_two_sizes():
     network, accepted = convnet(), []
     for n in range(16, 41):
         try:
@@ -282,7 +282,7 @@ def test_the_network_of_chapter_6_takes_two_sizes_and_its_body_any():
     assert accepted == [28, 29]
 
 
-def test_what_forward_does_is_in_no_list_of_layers():
+def test_forward_hides_shapes():
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -300,7 +300,7 @@ def test_what_forward_does_is_in_no_list_of_layers():
     assert [row.type for row in layer_shapes(Net(), (1, 1, 8, 8))] == ["Conv2d"]
 
 
-def test_the_parts_of_a_deep_network_and_what_they_do_to_a_shape():
+def test_the_parts_of_a_deep_network():
     assert shape(nn.Conv2d(3, 16, 3, padding=1), 3, 32, 32) == (16, 32, 32)
     assert shape(nn.MaxPool2d(2), 16, 32, 32) == (16, 16, 16)
     assert shape(nn.AdaptiveAvgPool2d(1), 64, 4, 4) == (64, 1, 1)
@@ -312,7 +312,7 @@ def test_the_parts_of_a_deep_network_and_what_they_do_to_a_shape():
     assert count(deep) == 24234 and shape(deep, 3, 97, 61) == (10,)
 
 
-def test_a_dummy_pass_finds_the_dense_layers_inputs():
+def test_a_dummy_pass_finds_in_features():
     assert shape(lenet()[:7], 1, 28, 28) == (400,) and lenet()[7].in_features == 400
     with torch.device("meta"):
         model = vgg(VGG11)
@@ -330,7 +330,7 @@ def test_costs_of_whole_layers_and_networks():
     assert operations == 53_687_091_200 == 2 * 26_843_545_600 and operations // 2 == 256**2 * 5**2 * 128**2
 
 
-def test_an_architecture_search_has_thousands_of_candidates():
+def test_a_search_has_thousands_of_candidates():
     block = list(product(("narrow", "middle", "wide"), (1, 2, 3), (3, 5)))  # widths, convolutions, window
     candidates = sum(1 for _ in product(block, repeat=3))
     assert candidates == 5832 and round(candidates * 4 / 60 / 24) == 16  # days, at four minutes each
@@ -362,12 +362,12 @@ def measured(chapter: str, name: str) -> list[float]:
         ("08_vgg", "small VGG", 0.925, 0.949),  # the best below 100 000 weights; ResNet-18
     ],
 )
-def test_measured_accuracies_meet_those_that_others_report(chapter, name, low, high):
+def test_measured_accuracies_meet_others(chapter, name, low, high):
     values = measured(chapter, name)
     assert min(values) < high and max(values) > low
 
 
-def test_the_classic_network_stalls_and_ends_below_softmax_regression():
+def test_the_classic_network_stalls():
     assert max(measured("07_lenet", "slow LeNet, first epoch")) < 0.11
     softmax = min(measured("07_lenet", "softmax regression"))
     assert max(measured("07_lenet", "slow LeNet")) < 0.73 < softmax

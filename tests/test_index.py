@@ -83,7 +83,6 @@ def book(tmp_path):
         ("28", "29", ["has 29"]),
         ("give 24", "give 1998", ["has 1998"]),  # it stands in the file, but not in the test
         ("8], [6", "9], [6", ["has [[0, 9], [6, 8]]"]),
-        (" | `test_a.py::test_size`", "", ["no chapter", "no test `size`", "no test `code`"]),
     ],
 )
 def test_a_row_that_promises_too_much_is_found(book, old, new, wrong):
@@ -93,3 +92,14 @@ def test_a_row_that_promises_too_much_is_found(book, old, new, wrong):
     found = index.flaws(row, index.targets(page), book, book)
     assert len(found) == len(wrong)
     assert all(any(part in flaw for flaw in found) for part in wrong)
+
+
+MISTAKE = "**M1. `n = 28` gives 25.** It gives 24. (Shown in [1.1] `size`; held by `test_a.py::test_size`.)"
+
+
+def test_a_mistake_is_a_row_and_what_lacks_a_part_is_none(book):
+    (row,) = index.rows(MISTAKE)
+    assert row[0] == "M1" and row[2:] == ({"1.1": ["size"]}, ["test_a.py::test_size"])
+    assert index.flaws(row, index.targets(GOOD), book, book) == ["no cell or test has 25"]
+    for part in ("Shown in ", "; held by", "M1. ", "| `test_a.py::test_size` "):
+        assert index.rows(GOOD.replace(part, "") if part in GOOD else MISTAKE.replace(part, "")) == []
