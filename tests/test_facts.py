@@ -336,6 +336,27 @@ def test_a_search_has_thousands_of_candidates():
     assert candidates == 5832 and round(candidates * 4 / 60 / 24) == 16  # days, at four minutes each
 
 
+def test_frozen_weights_stay_and_equal_ones_stay_equal():
+    def layer_after_steps(requires_grad, lr):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
+        nn.init.constant_(model[0].weight, 0.1)
+        model[0].requires_grad_(requires_grad)
+        groups = [{"params": model[0].parameters(), "lr": lr}, {"params": model[3].parameters()}]
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01)
+        nn.init.ones_(model[3].weight)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(1, 1, 4, 4)).square().sum().backward()
+            optimizer.step()
+        return model[0].weight
+
+    for frozen in (layer_after_steps(False, 0.1), layer_after_steps(True, 0.0)):
+        assert (frozen == 0.1).all()
+    moved = layer_after_steps(True, 0.001)
+    assert (moved != 0.1).any() and torch.equal(moved[0], moved[1])  # two kernels that never part
+
+
 # --- data, and what was measured ----------------------------------------------------------------
 
 
