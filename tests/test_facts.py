@@ -336,7 +336,7 @@ def test_a_search_has_thousands_of_candidates():
     assert candidates == 5832 and round(candidates * 4 / 60 / 24) == 16  # days, at four minutes each
 
 
-def test_frozen_weights_stay_and_equal_ones_stay_equal():
+def test_frozen_and_equal_weights():
     def layer_after_steps(requires_grad, lr):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
@@ -380,7 +380,6 @@ def measured(chapter: str, name: str) -> list[float]:
         ("07_lenet", "MLP", 0.845, 0.883),
         ("07_lenet", "classic LeNet", 0.76, 0.83),  # in 50 published runs; a textbook prints 0.779
         ("07_lenet", "modern LeNet", 0.876, 0.916),  # two convolutions with pooling
-        ("08_vgg", "small VGG", 0.925, 0.949),  # the best below 100 000 weights; ResNet-18
     ],
 )
 def test_measured_accuracies_meet_others(chapter, name, low, high):
@@ -390,6 +389,15 @@ def test_measured_accuracies_meet_others(chapter, name, low, high):
 
 def test_the_classic_network_stalls():
     assert max(measured("07_lenet", "slow LeNet, first epoch")) < 0.11
+    epochs = measured("07_lenet", "slow LeNet, epochs at chance")
+    assert 4 <= min(epochs) and max(epochs) <= 9  # of ten; others say 2 to 4
     softmax = min(measured("07_lenet", "softmax regression"))
     assert max(measured("07_lenet", "slow LeNet")) < 0.73 < softmax
     assert max(measured("07_lenet", "classic LeNet")) < softmax
+
+
+def test_the_small_vgg_among_larger_networks():
+    others = {"small VGG at 224 pixels": 0.920, "best below 100 000 weights": 0.925, "VGG-16": 0.935}
+    others |= {"ResNet-18": 0.949, "Wide-ResNet-40-4": 0.967}
+    values = measured("08_vgg", "small VGG")
+    assert others["best below 100 000 weights"] < min(values) and max(values) < others["ResNet-18"]
