@@ -1,26 +1,26 @@
 """The helper package of the book: the operations of convolutional networks, small enough to read.
 
-conv        cross-correlation, with one and with many channels
-pooling     the largest or the mean value of each window
-normalization  batch norm, in training and in evaluation
-fold        a batch norm folded into the convolution before it
-variants    convolutions along any number of axes, frames, separable layers, first weights
-transposed  the way back: transposed convolution, upsampling, un-pooling
-shapes      size formulas, receptive fields, the shape after every layer of a model
-cost        parameters, multiply-accumulates, memory, and what a pixel sees
-models      softmax regression, MLP, LeNet, VGG
-files       the files of Fashion-MNIST: places, checksums, a download; without torch
-data        the real Fashion-MNIST as tensors, and minibatches of it
-augment     random flips and shifts of a minibatch
+conv            cross-correlation, with one and with many channels
+pooling         the largest or the mean value of each window
+normalization   batch norm, in training and in evaluation
+fold            a batch norm folded into the convolution before it
+variants        convolutions along any number of axes, frames, separable layers, first weights
+transposed      the way back: transposed convolution, upsampling, un-pooling
+shapes          size formulas, receptive fields, the shape after every layer of a model
+cost            parameters, multiply-accumulates, memory, and what a pixel sees
+models          softmax regression, MLP, LeNet, VGG
+files           the files of Fashion-MNIST: places, checksums, a download; without torch
+data            the real Fashion-MNIST as tensors, and minibatches of it
+augment         random flips and shifts of a minibatch
 regularization  the L2 penalty, dropout, stopping early
-validation  images to choose by, and what the best of many scores owes to luck
-modes       evaluation mode for a while
-training    the training loop and its evaluation
-history     what a training run wrote down, and its picture
-checkpoint  training runs on disk
-progress    the live curve in a notebook, the bar on a terminal
-plot        the figures of the book; imported on its own: `from d2lmini import plot`
-scratch     layers in NumPy alone, forwards and backwards; imported on its own
+validation      images to choose by, and what the best of many scores owes to luck
+modes           evaluation mode for a while
+training        the training loop and its evaluation
+history         what a training run wrote down, and its picture
+checkpoint      training runs on disk
+progress        the live curve in a notebook, the bar on a terminal
+plot            the figures of the book; imported on its own: `from d2lmini import plot`
+scratch         layers in NumPy alone, forwards and backwards; imported on its own
 """
 
 from d2lmini.augment import random_flip, random_shift
@@ -60,6 +60,15 @@ from d2lmini.shapes import (
     receptive_field,
 )
 from d2lmini.training import TrainingDiverged, evaluate, one_cycle, predict, train, train_epoch
+from d2lmini.transposed import (
+    conv_matrix,
+    conv_transpose2d,
+    corr2d_transposed,
+    interpolation_matrix,
+    max_unpool2d,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from d2lmini.validation import expected_best, validation_split
 from d2lmini.variants import (
     binomial_kernel,
@@ -69,14 +78,6 @@ from d2lmini.variants import (
     init_bound,
     pad_nd,
     separable_kernel,
-from d2lmini.transposed import (
-    conv_matrix,
-    conv_transpose2d,
-    corr2d_transposed,
-    interpolation_matrix,
-    max_unpool2d,
-    upsample_bilinear,
-    upsample_nearest,
 )
 
 __version__ = "0.1.0"

@@ -458,14 +458,13 @@ def summary(
     return {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
 
 
-def within(names: Sequence[str]) -> Callable[[Fault], bool]:
-    """Whether a fault is in one of these modules or folders; all are where none is named.
+def within(module: str, names: Sequence[str]) -> bool:
+    """Whether a module is one of these, or in one of these folders.
 
-    >>> inside = within(["conv", "scratch"])
-    >>> [inside(faults.make(m, "", "1", "2")) for m in ("conv", "scratch/conv", "convert")]
+    >>> [within(module, ["conv", "scratch"]) for module in ("conv", "scratch/conv", "convert")]
     [True, True, False]
     """
-    return lambda fault: not names or any(f"{fault.module}/".startswith(f"{name}/") for name in names)
+    return any(f"{module}/".startswith(f"{name}/") for name in names)
 
 
 def share(count: dict[str, int], by: str) -> float:
@@ -520,8 +519,13 @@ def main(argv: list[str], settings: Settings) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     book = Book.of(settings)
     sample = str(args.seed) + (f" in {', '.join(args.module)}" if args.module else "")
-    chosen = [*islice(filter(within(args.module), faults.generated(book.package, args.seed)), args.sample)]
-    chosen += filter(within(args.module), faults.by_hand(book.package, book.faults))
+    generated: Iterable[Fault] = faults.generated(book.package, args.seed)
+    written: Iterable[Fault] = faults.by_hand(book.package, book.faults)
+    if args.module:
+        generated, written = (
+            (fault for fault in some if within(fault.module, args.module)) for some in (generated, written)
+        )
+    chosen = [*islice(generated, args.sample), *written]
     part = bool(args.only or args.survivors or args.judge != "both")
     if args.survivors:
         before = store.read(settings.path("results"))["package"]["samples"][sample]
@@ -539,6 +543,6 @@ def main(argv: list[str], settings: Settings) -> int:
             package = results.setdefault("package", {"samples": {}})
             package["samples"][sample] = found
             package["settings"] = store.circumstances()
-    taught = [count for module, count in found["modules"].items() if module in book.taught]
+    taught = [count for module, count in found["modules"].items() if within(module, book.taught)]
     weak = any(share(count, "notebooks") < OF_NOTEBOOKS for count in taught)
     return 1 if weak or found["no verdict"] or share(total(found["modules"].values()), "both") < WANTED else 0
