@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from copy import deepcopy
 
 import pytest
@@ -129,6 +130,12 @@ def test_the_calls_count_and_not_the_list_of_layers():
     folded = fold_batch_norms(model)
     torch.testing.assert_close(logits(folded, 9, 3), logits(model, 9, 3), rtol=1e-5, atol=1e-4)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+
+
+def test_layers_may_be_called_like_the_nodes_of_a_graph():
+    model = nn.Sequential(OrderedDict(output=nn.Conv2d(1, 2, 3), input=nn.BatchNorm2d(2)))
+    folded = fold_batch_norms(unusual(model))
+    torch.testing.assert_close(logits(folded, 9), logits(model, 9), rtol=1e-5, atol=1e-5)
 
 
 def test_a_model_without_batch_norm_is_copied():
