@@ -202,7 +202,9 @@ def test_unpooling_agrees_with_torch(case):
     torch.testing.assert_close(max_unpool2d(values, indices, **settings, output_size=X.shape), theirs)
     try:
         theirs = F.max_unpool2d(values, indices, **settings)
-    except RuntimeError:  # an index beyond the smallest picture, which may even be empty
+    except RuntimeError:  # an index beyond the smallest picture
+        theirs = torch.empty(0)
+    if theirs.numel() == 0:  # or a picture without pixels, into which torch puts its maxima all the same
         with pytest.raises(ValueError, match="indices|output_size"):
             max_unpool2d(values, indices, **settings)
         return
