@@ -55,7 +55,7 @@ update: data  ## run the chapters and store their outputs in notebooks/
 	@$(NBPROOF) update $(CHAPTERS)
 
 bench: data  ## measure training, cross-correlation, loading, importing
-	@$(PY) tools/bench.py
+	@OPENBLAS_NUM_THREADS=1 $(PY) tools/bench.py
 
 bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)
 	@$(NBPROOF) bands $(CHAPTERS)
