@@ -76,7 +76,7 @@ cost: data  ## time the notebook plugin against plain nbval
 	@$(NBPROOF) cost
 
 proof-table: $(STAMP)  ## write what these measured into nbproof/README.md and tests/README.md
-	@$(PY) tests/figures.py
+	@$(PY) tests/proof_tables.py
 
 clean:  ## remove what was built, .venv too
 	rm -rf $(VENV) build dist *.egg-info nbproof/build nbproof/src/*.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -555,7 +555,7 @@ def test_silent_mirrors_cost_one_timeout_in_all(
 
 def test_slow_name_lookup_is_bounded(tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking up a name may hang for half a minute without a network; a reader doesn't wait."""
-    monkeypatch.setattr(files, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(files, "ANSWER_SECONDS", 1.5)
     monkeypatch.setattr(files, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
     done = threading.Event()
 
@@ -566,7 +566,7 @@ def test_slow_name_lookup_is_bounded(tiny: dict[str, bytes], monkeypatch: pytest
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     start = time.monotonic()
     assert files._answering_mirrors() == []
-    assert time.monotonic() - start < 1.9
+    assert time.monotonic() - start < 2.8
     done.set()
 
 

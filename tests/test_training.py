@@ -121,6 +121,12 @@ def test_the_settings_unless_said_otherwise(data):
     assert sizes == [256, 4] * 10 and len(history) == 10
 
 
+def test_settings_are_given_by_name(data):
+    with pytest.raises(TypeError, match="positional"):
+        train(small_model(), data, 1)
+    assert len(train(model=small_model(), data=data, num_epochs=1)) == 1
+
+
 def test_no_epoch_changes_nothing(data):
     model = small_model()
     before = weights(model)

@@ -6,9 +6,9 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from nbproof import bands, record, store
+from nbproof import bands, record_bands, store
 from nbproof.notebook import text_of
-from nbproof.record import Band
+from nbproof.record_bands import Band
 from nbproof.settings import Settings
 
 BAND = Band("f(x)", "0 < f(x) <= 1", (False, True))
@@ -20,10 +20,10 @@ def cell(source, **marks):
 
 
 def test_a_kernel_records_bands_and_asserts_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv(record.VARIABLE, str(tmp_path / "found"))
+    monkeypatch.setenv(record_bands.VARIABLE, str(tmp_path / "found"))
     source = "x = [3]\nassert x == []\nfor low in (0, 1):\n    assert low < x[-1] <= 9, 'no'"
-    tree = record.Recorder().visit(ast.parse(source))
-    exec(compile(tree, "cell", "exec"), {record.NAME: record.record})
+    tree = record_bands.Recorder().visit(ast.parse(source))
+    exec(compile(tree, "cell", "exec"), {record_bands.NAME: record_bands.record})
     lines = (tmp_path / "found").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [["x[-1]", 0, 3, 9], ["x[-1]", 1, 3, 9]]
 

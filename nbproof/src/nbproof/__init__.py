@@ -12,14 +12,23 @@ settings    what is a book's own
 
 commands    run notebooks, store their outputs
 harness     start pytest on notebooks from a program, and read its verdicts
-record      what a band looks like in code, and how a kernel records it
 bands       measure what training gives, over seeds
-mutate      put faults into a package: do the notebooks notice?
-changes     change stored outputs: does the plugin notice?
+store       files that are written wholly or not at all
+
+mutate      put faults into a package: do the notebooks notice, and do the tests?
+faults      those that operators can make, and those written by hand
+inject      one fault in a process that imports the package, and the lines that run there
+mutate_outputs  change stored outputs: does the plugin notice?
+changes     the changes that it makes
 provoke     provoke faults of the machine under a run: what does it say then?
 stability   run unchanged notebooks under other settings of a machine: is there a false alarm?
 cost        time the plugin against plain nbval
-store       files that are written wholly or not at all
+
+record_bands  what a band looks like in code, and how a kernel records it
+select      which notebooks a command is about
+columns     text side by side
+page        the page of failures
+figures     what a figure of matplotlib says in words
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """Measure the bands of the statistical cells over seeds and thread counts: `nbproof bands`.
 
 A copy of each notebook, up to its last band, runs once for each seed in a kernel that records where the
-notebook asserts (see `record`): the value and both ends come from the same run. The book's own code before
+notebook asserts (`record_bands`): the value and both ends come from the same run. The book's own code before
 the first cell (`preludes`) puts in NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG
 names. A band counts if all right results lie within it with room, and a wrong one doesn't (`flaws`). The
 runs are stored one by one in a JSON file, and shown in a page beside it.
@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from nbproof import record, store
+from nbproof import record_bands, store
 from nbproof.harness import run_notebooks
 from nbproof.kinds import bands_of
 from nbproof.notebook import code_cells, marks_of, read, tags_of, text_of
-from nbproof.record import Band
+from nbproof.record_bands import Band
 from nbproof.select import add_arguments, select
 from nbproof.settings import Settings
 
@@ -34,7 +34,7 @@ SEEDS = 10  # of the first variant, at least; the others have FEW
 FEW = 3  # and so many at each number of threads
 LEFT_OUT = ("raises-exception", "solution")  # tags of cells that no later one needs
 LONGEST = 24 * 60 * 60  # seconds that a cell may take: nobody waits
-RECORDER = "__import__('nbproof.record', fromlist=['install']).install()\n"
+RECORDER = "__import__('nbproof.record_bands', fromlist=['install']).install()\n"
 
 
 class Job(NamedTuple):
@@ -104,7 +104,7 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
         variables = {
             **settings.variants[job.variant],
             **{variable: str(job.threads) for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
-            **{"NBPROOF_SEED": str(job.seed), "NBPROOF_WRONG": job.wrong, record.VARIABLE: str(found)},
+            **{"NBPROOF_SEED": str(job.seed), "NBPROOF_WRONG": job.wrong, record_bands.VARIABLE: str(found)},
         }
         options = ["--nbproof-mode=run", f"--nbval-cell-timeout={LONGEST}"]
         options += [f"--nbproof-prelude={path}" for path in preludes]

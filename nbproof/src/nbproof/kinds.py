@@ -3,7 +3,7 @@
     exact         (no mark)                                       compared to the letter
     tolerant      {"nbproof": {"kind": "tolerant", "rtol": ..}}   floats within its tolerance
     statistical   {"nbproof": {"kind": "statistical", "why": .., "bands": {name: expression}}}
-                  and the tag nbval-ignore-output                 the cell asserts its bands (see `record`);
+                  and the tag nbval-ignore-output                 the cell asserts its bands (`record_bands`);
                                                                   of its output `outline` is compared
 
 A book may have another key than "nbproof", and conditions under which a cell can't be compared, such as
@@ -19,7 +19,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from nbproof import compare, record
+from nbproof import compare, record_bands
 from nbproof.compare import Tolerance
 from nbproof.settings import Settings
 
@@ -129,13 +129,13 @@ def _bands(bands: Any, source: str, key: str) -> list[str]:
     ]
 
 
-def bands_of(source: str) -> list[record.Band]:
+def bands_of(source: str) -> list[record_bands.Band]:
     """The bands that a cell asserts; none if it's no Python.
 
     >>> bands_of("%matplotlib inline\\nassert 0.7 < accuracy < 0.9")[0].middle
     'accuracy'
     """
     try:
-        return list(record.bands_in(ast.parse(TransformerManager().transform_cell(source))))
+        return list(record_bands.bands_in(ast.parse(TransformerManager().transform_cell(source))))
     except SyntaxError:
         return []

@@ -35,7 +35,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from nbproof import faults, faulty, store
+from nbproof import faults, inject, store
 from nbproof.faults import BY_HAND, Fault
 from nbproof.harness import Run, run_notebooks
 from nbproof.notebook import code_cells, marks_of, read, text_of
@@ -99,7 +99,7 @@ class Baseline(NamedTuple):
 
 
 def lines_followed(book: Book, file: Path) -> Reach:
-    """What `faulty.follow` has written down."""
+    """What `inject.follow` has written down."""
     from coverage import CoverageData
 
     data = CoverageData(str(file))
@@ -149,9 +149,9 @@ def in_fork(
     told = Told()
     if fault:
         (source := file.with_suffix(".py")).write_text(fault.source, encoding="utf-8")
-        faulty.install(str(book.package), book.name_of(fault.module), str(source))
+        inject.install(str(book.package), book.name_of(fault.module), str(source))
     else:
-        following = faulty.follow(str(book.package), str(file.with_suffix(".coverage")))
+        following = inject.follow(str(book.package), str(file.with_suffix(".coverage")))
         told.follow = following.switch_context
     fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
     code = pytest.main([*fixed, *options, *items], plugins=[told])
@@ -294,7 +294,7 @@ def name_of_cell(path: Path, count: int) -> str:
 def run_chapter_clean(book: Book, path: Path, folder: Path) -> Baseline:
     """Run a notebook once; RuntimeError if it fails."""
     file = folder / path.stem / "lines"
-    prelude = f"__import__('nbproof.faulty').faulty.follow_cells({str(book.package)!r}, {str(file)!r})"
+    prelude = f"__import__('nbproof.inject').inject.follow_cells({str(book.package)!r}, {str(file)!r})"
     run = run_copies(
         book, file.parent, prelude, {path: len(code_cells(quick(path, book.settings.key)))}, None
     )
@@ -347,7 +347,7 @@ def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
             folder = Path(name)
             (folder / "fault.py").write_text(fault.source, encoding="utf-8")
             arguments = (str(book.package), book.name_of(fault.module), str(folder / "fault.py"))
-            prelude = f"__import__('nbproof.faulty').faulty.install{arguments!r}"
+            prelude = f"__import__('nbproof.inject').inject.install{arguments!r}"
             failures = run_copies(book, folder, prelude, chapters, clean).failures
         if not failures:
             return UNCHANGED
@@ -458,6 +458,16 @@ def summary(
     return {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
 
 
+def within(names: Sequence[str]) -> Callable[[Fault], bool]:
+    """Whether a fault is in one of these modules or folders; all are where none is named.
+
+    >>> inside = within(["conv", "scratch"])
+    >>> [inside(faults.make(m, "", "1", "2")) for m in ("conv", "scratch/conv", "convert")]
+    [True, True, False]
+    """
+    return lambda fault: not names or any(f"{fault.module}/".startswith(f"{name}/") for name in names)
+
+
 def share(count: dict[str, int], by: str) -> float:
     """The share that a judge caught of the faults that change something."""
     return count.get(by, 0) / max(1, count["faults"] - count.get("change nothing", 0))
@@ -500,17 +510,21 @@ def main(argv: list[str], settings: Settings) -> int:
     parser = argparse.ArgumentParser(prog="nbproof mutate", description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int, default=400, metavar="N", help="generated faults (400)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
+    parser.add_argument(
+        "--module", nargs="+", default=[], metavar="NAME", help="faults of these, a folder too"
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="faults in whose line here this stands")
     parser.add_argument("--survivors", action="store_true", help="those of this seed that one judge let pass")
     parser.add_argument("--judge", choices=(*JUDGES, "both"), default="both")
     args = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     book = Book.of(settings)
-    chosen = [*islice(faults.generated(book.package, args.seed), args.sample)]
-    chosen += faults.by_hand(book.package, book.faults)
+    sample = str(args.seed) + (f" in {', '.join(args.module)}" if args.module else "")
+    chosen = [*islice(filter(within(args.module), faults.generated(book.package, args.seed)), args.sample)]
+    chosen += filter(within(args.module), faults.by_hand(book.package, book.faults))
     part = bool(args.only or args.survivors or args.judge != "both")
     if args.survivors:
-        before = store.read(settings.path("results"))["package"]["samples"][str(args.seed)]
+        before = store.read(settings.path("results"))["package"]["samples"][sample]
         keys = {
             tuple(entry[name] for name in ("module", "within", "old", "new")) for entry in before["survivors"]
         }
@@ -519,13 +533,12 @@ def main(argv: list[str], settings: Settings) -> int:
     judges = JUDGES if args.judge == "both" else (args.judge,)
     verdicts = judge_all(book, chosen, judges)
     found = summary(book, chosen, verdicts, judges)
-    print(report({"samples": {str(args.seed): found}, "settings": store.circumstances()}))
+    print(report({"samples": {sample: found}, "settings": store.circumstances()}))
     if not part:
         with store.changed(settings.path("results")) as results:
             package = results.setdefault("package", {"samples": {}})
-            package["samples"][str(args.seed)] = found
+            package["samples"][sample] = found
             package["settings"] = store.circumstances()
-    weak = [
-        m for m in book.taught if share(found["modules"].get(m, {"faults": 0}), "notebooks") < OF_NOTEBOOKS
-    ]
+    taught = [count for module, count in found["modules"].items() if module in book.taught]
+    weak = any(share(count, "notebooks") < OF_NOTEBOOKS for count in taught)
     return 1 if weak or found["no verdict"] or share(total(found["modules"].values()), "both") < WANTED else 0

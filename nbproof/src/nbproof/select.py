@@ -18,10 +18,15 @@ def number(path: Path) -> str:
     return path.stem.partition("_")[0]
 
 
+def plain(number: str) -> str:
+    """A number without the zeros before it: "7" of "07"."""
+    return number.lstrip("0") or number
+
+
 def select(
     settings: Settings, numbers: Sequence[str] = (), *, folder: Path | None = None, fast: bool = False
 ) -> list[Path]:
-    """A book's notebooks in the order of their names: those of the numbers ("2" or "02"), or all.
+    """A book's notebooks in the order of their names: those of the numbers ("2" finds 02 too), or all.
 
     `folder` stands for the book's own; `fast` leaves out the slow ones. Raises SelectionError for none.
     """
@@ -29,11 +34,11 @@ def select(
     found = sorted(folder.glob(settings.pattern))
     if not found:
         raise SelectionError(f"no {settings.noun}s ({settings.pattern}) in {folder}")
-    wanted = {n.zfill(2) for n in numbers}
-    if missing := sorted(wanted - {number(path) for path in found}):
+    wanted = {plain(n): n for n in numbers}
+    if missing := [n for key, n in wanted.items() if key not in {plain(number(path)) for path in found}]:
         known = ", ".join(path.stem for path in found)
         raise SelectionError(f"no {settings.noun} {', '.join(missing)}; there are: {known}")
-    chosen = [path for path in found if not wanted or number(path) in wanted]
+    chosen = [path for path in found if not wanted or plain(number(path)) in wanted]
     return [path for path in chosen if not (fast and number(path) in settings.slow)]
 
 

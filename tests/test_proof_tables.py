@@ -1,6 +1,6 @@
 """The READMEs show the measured figures, and only those."""
 
-import figures
+import proof_tables
 import pytest
 
 from nbproof import store
@@ -23,19 +23,19 @@ FOUND = {
 
 
 def test_the_rows_count_what_was_right_of_what_was_tried():
-    rows = {what: figure for what, figure, _ in figures.engine_rows(FOUND)}
+    rows = {what: figure for what, figure, _ in proof_tables.engine_rows(FOUND)}
     assert rows["changes to stored outputs, found at their cell"] == "2 of 3"
     assert rows["– a number moved by a tenth of its tolerance, flagged"] == "1 of 5"
     assert rows["faults of the machine and the data, right verdict"] == "1 of 2, the slowest after 2 s"
     assert rows["golden notebooks, right verdict"] == "70 of 70"
     assert rows["– the same with plain nbval"] == "20 of 70"
     assert rows["processor's seconds, over plain nbval"] == "1.03 times"
-    assert "Measured with torch 2.9." in figures.engine_page(FOUND)
+    assert "Measured with torch 2.9." in proof_tables.engine_page(FOUND)
 
 
 def test_what_was_not_measured_is_called_so():
     found = {name: FOUND[name] for name in ("faults of the machine", "golden notebooks")}
-    rows = {what: figure for what, figure, _ in figures.engine_rows(found)}
+    rows = {what: figure for what, figure, _ in proof_tables.engine_rows(found)}
     missing = {what for what, figure in rows.items() if figure == "not measured"}
     assert missing == {
         "changes to stored outputs, found at their cell",
@@ -47,10 +47,10 @@ def test_what_was_not_measured_is_called_so():
 
 def test_a_readme_without_its_marks_is_refused():
     with pytest.raises(ValueError, match="figures: begin"):
-        figures.with_page("# Title\n", "text")
+        proof_tables.with_page("# Title\n", "text")
 
 
 def test_the_readmes_show_the_measured_figures():
     """Red until each of the commands has run once: then `make proof-table`."""
-    for path, text in figures.pages(store.read(figures.RESULTS)).items():
+    for path, text in proof_tables.pages(store.read(proof_tables.RESULTS)).items():
         assert path.read_text(encoding="utf-8") == text, path

@@ -16,6 +16,7 @@ from nbproof import store
 TESTS = Path(__file__).resolve().parent
 RESULTS = TESTS / "proofs.json"
 ENGINE, BOOK = TESTS.parent / "nbproof" / "README.md", TESTS / "README.md"
+VERDICTS = ENGINE.with_name("VERDICTS.md")
 NOT = "not measured"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
@@ -24,9 +25,16 @@ def engine_page(found: dict[str, Any]) -> str:
     """What nbproof does with this book's notebooks and its own golden ones."""
     lines = ["| what | figure | command |", "|---|---|---|"]
     lines += [f"| {what} | {figure} | `make {command}` |" for what, figure, command in engine_rows(found)]
-    for title in ("Faults of the machine", "Golden notebooks"):
-        lines += ["", f"### {title}", "", *found[title.lower()]["table"]]
     return "\n".join([*lines, "", *versions(found)]) + "\n"
+
+
+def verdicts_page(found: dict[str, Any]) -> str:
+    """Each fault of the machine and each golden notebook, with what nbproof said."""
+    lines = ["# Verdicts, one by one", "", "Written by `make proof-table`. Wrong verdicts are bold; a fault"]
+    lines += ["is found at the cell whose id is named, `a` in most of the notebooks."]
+    for title in ("Faults of the machine", "Golden notebooks"):
+        lines += ["", f"## {title}", "", *found[title.lower()]["table"]]
+    return "\n".join(lines) + "\n"
 
 
 def engine_rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -91,12 +99,13 @@ def with_page(readme: str, text: str) -> str:
 
 
 def pages(found: dict[str, Any]) -> dict[Path, str]:
-    """Both READMEs with the figures in them."""
+    """The pages with the figures in them."""
     from nbproof.mutate import report  # the faults' own table
 
     package = report(found["package"]) if "package" in found else f"{NOT.capitalize()}.\n"
     texts = {ENGINE: engine_page(found), BOOK: package}
-    return {path: with_page(path.read_text(encoding="utf-8"), text) for path, text in texts.items()}
+    whole = {path: with_page(path.read_text(encoding="utf-8"), text) for path, text in texts.items()}
+    return {**whole, VERDICTS: verdicts_page(found)}
 
 
 if __name__ == "__main__":
