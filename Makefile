@@ -54,8 +54,8 @@ lab: $(STAMP)  ## JupyterLab on the notebooks
 update: data  ## run the chapters and store their outputs in notebooks/
 	@$(NBPROOF) update $(CHAPTERS)
 
-bench: data  ## measure training, cross-correlation, folding, loading, importing
-	@$(PY) tools/bench.py
+bench: data  ## measure training, cross-correlation, NumPy's LeNet, folding, loading, importing
+	@OPENBLAS_NUM_THREADS=1 $(PY) tools/bench.py
 
 bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)
 	@$(NBPROOF) bands $(CHAPTERS)

@@ -11,11 +11,13 @@ import math
 import os
 from copy import copy
 
-import torch
-from IPython import get_ipython
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as chapter 9 does, which would come too late
 
-import d2lmini
-from d2lmini import scratch, training
+import torch  # noqa: E402
+from IPython import get_ipython  # noqa: E402
+
+import d2lmini  # noqa: E402
+from d2lmini import scratch, training  # noqa: E402
 
 SEED = int(os.environ.get("NBPROOF_SEED", "0"))
 WRONG = os.environ.get("NBPROOF_WRONG", "")

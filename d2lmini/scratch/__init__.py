@@ -14,6 +14,9 @@ init         the first weights
 A layer holds its parameters and nothing else. `forward(X)` gives the output and a cache;
 `backward(dY, cache)` gives the gradient for X and those for the parameters. Images are (N, C, H, W), in
 float32 unless said otherwise.
+
+NumPy's matrix products may run in several threads. These matrices are small, and on a busy machine the
+threads wait for each other: OPENBLAS_NUM_THREADS=1, set before NumPy is imported, keeps them from it.
 """
 
 from d2lmini.scratch.activations import ReLU, Sigmoid

@@ -99,3 +99,10 @@ def test_a_fault_by_hand_must_fit(book):
     (book / "faults.toml").write_text("[[fault]]\nname='x'\nmodule='sums'\nold='return'\nnew='yield'\n")
     with pytest.raises(ValueError, match="x: its text stands 5 times"):
         faults.by_hand(book / "grown", book / "faults.toml")
+
+
+def test_a_place_that_an_operator_trips_over_is_passed_by(tmp_path):
+    (tmp_path / "__init__.py").write_text(
+        "import zlib\n\n\ndef f(x):\n    try:\n        return x + 1\n    except (OSError, zlib.error):\n        return 0\n"
+    )
+    assert len(list(faults.generated(tmp_path, 1))) > 10
