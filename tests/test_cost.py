@@ -227,10 +227,15 @@ def test_every_axis_has_its_own_field(kernel_size, stride, padding, dilation):
     assert row.fields == tuple(field_of([window]) for window in windows)
 
 
-@pytest.mark.parametrize(("k", "d"), [(3, 1), (5, 1), (3, 2), (5, 3), (1, 1)])
-def test_same_padding_is_centred(k, d):
-    (row,) = summary(nn.Conv1d(1, 1, k, dilation=d, padding="same"), (1, 1, 20)).rows
-    assert row.fields == (Field(d * (k - 1) + 1, 1, -d * (k - 1) // 2),)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize(("k", "d"), [(3, 1), (5, 1), (3, 2), (5, 3), (1, 1), (4, 1), (2, 3)])
+def test_same_padding_begins_where_torchs_does(k, d):
+    layer = nn.Conv1d(1, 1, k, dilation=d, padding="same", bias=False)
+    nn.init.ones_(layer.weight)
+    first = 10 - d * (k - 1) // 2 if d * (k - 1) % 2 == 0 else 10 - (d * (k - 1) - 1) // 2
+    assert seen(layer.double(), 20, 10)[0] == first
+    (row,) = summary(layer, (1, 1, 20)).rows
+    assert row.fields == (Field(d * (k - 1) + 1, 1, -(d * (k - 1) // 2)),)
     (row,) = summary(nn.Conv1d(1, 1, k, dilation=d, padding="valid"), (1, 1, 20)).rows
     assert row.fields == (Field(d * (k - 1) + 1, 1, 0),)
 
