@@ -93,7 +93,12 @@ def test_a_line_of_the_page():
 
 PRELUDE = """
 import os
-chance = int(os.environ["NBPROOF_SEED"]) + (100 if os.environ["NBPROOF_WRONG"] else 0)
+from IPython import get_ipython
+
+def drawn():
+    return int(os.environ["NBPROOF_SEED"]) + (100 if os.environ["NBPROOF_WRONG"] else 0)
+
+get_ipython().user_ns["drawn"] = drawn
 """
 
 
@@ -107,9 +112,15 @@ def test_a_book_is_measured_and_its_page_written(tmp_path, capsys):
         wrong=("far",),
     )
     scale = "import os\nscale = float(os.environ['SCALE'])\nassert scale > 5"
-    bands_of = {"value": "scale * chance", "threads": "int(os.environ['OMP_NUM_THREADS'])"}
+    own_name = "threads = int(os.environ['OMP_NUM_THREADS'])\nos = None\nchance = drawn()"
+    bands_of = {"value": "scale * chance", "threads": "threads"}
     asserts = "\n".join(f"assert -1 < {middle} < 9 * scale" for middle in bands_of.values())
-    cells = [new_code_cell(scale), cell(asserts, bands=bands_of), new_code_cell("1 / 0")]
+    cells = [
+        new_code_cell(scale),
+        new_code_cell(own_name),
+        cell(asserts, bands=bands_of),
+        new_code_cell("1 / 0"),
+    ]
     (tmp_path / "one.ipynb").write_bytes(text_of(new_notebook(cells=cells)))
     data = {"full": {"runs": {"1": {"7": 1.0}}, "wrong": {}}}
     old = {"value": {"expression": "x", "data": data}, "gone": {}}

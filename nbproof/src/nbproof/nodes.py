@@ -115,7 +115,10 @@ class Notebook(IPyNbFile):
         if self.kernel.language == "python":
             self.kernel.run(figures.code(), option.nbval_kernel_startup_timeout)
         for prelude in option.nbproof_prelude:
-            self.kernel.run(Path(prelude).read_text(encoding="utf-8"), option.nbval_cell_timeout)
+            source = Path(prelude).read_text(encoding="utf-8")
+            # in names of its own, which the notebook's can't take away
+            code = f"exec(compile({source!r}, {str(prelude)!r}, 'exec'), {{'__name__': 'prelude'}})"
+            self.kernel.run(code, option.nbval_cell_timeout)
 
     def teardown(self) -> None:
         if self.kernel is None:
