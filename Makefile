@@ -20,7 +20,7 @@ NBPROOF := $(PY) -m nbproof
 TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lab update bench bands clean data
+.PHONY: help setup run test test-fast lint lab update bench bands choose clean data
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -59,6 +59,9 @@ bench: data  ## measure training, cross-correlation, NumPy's LeNet, folding, loa
 
 bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)
 	@$(NBPROOF) bands $(CHAPTERS)
+
+choose: data  ## choose the recipes of chapters 7 and 8 on validation images (hours; goes on where it was)
+	@$(PY) tools/choose.py --seeds 3
 
 mutate: data $(MUTATE)  ## put faults into d2lmini: do chapters and unit tests notice? (an hour)
 	@OMP_NUM_THREADS=1 $(NBPROOF) mutate
