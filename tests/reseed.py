@@ -13,6 +13,7 @@ from copy import copy
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as chapter 9 does, which would come too late
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from IPython import get_ipython  # noqa: E402
 
@@ -62,7 +63,7 @@ def adapted(model, data, *, train=d2lmini.train, **settings):
 def untrained_in_numpy(network, data, *, num_epochs=3, **settings):
     """The history of a network in NumPy that stays as it is."""
     shares = [
-        scratch.evaluate(network, images.numpy(), labels.numpy())
+        scratch.evaluate(network, np.asarray(images), np.asarray(labels))
         for images, labels in (
             (data.train_images[:1000], data.train_labels[:1000]),
             (data.test_images, data.test_labels),
