@@ -10,8 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from nbproof.mutate import Book
 
 import d2lmini
+from nbproof import faults, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,3 +50,11 @@ def test_there_is_one_version(wheel):
 def test_every_public_name_is_there():
     assert sorted(d2lmini.__all__) == sorted(set(d2lmini.__all__))
     assert all(hasattr(d2lmini, name) for name in d2lmini.__all__)
+
+
+def test_every_fault_written_by_hand_fits_the_package():
+    """`make mutate` takes an hour, and begins with these: each one's text stands once in its module."""
+    book = Book.of(settings.load(ROOT))
+    written = faults.by_hand(book.package, book.faults)
+    assert len(written) > 250
+    assert {fault.module.partition("/")[0] for fault in written} >= set(book.taught)
