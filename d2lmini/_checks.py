@@ -20,6 +20,15 @@ def check_int(name: str, value: object, minimum: int) -> None:
         raise ValueError(f"`{name}` (={value}) must be at least {minimum}.")
 
 
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Raise unless `value` is a number from `low` to `high`, and finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"`{name}` (={value!r}) must be a number, got {type(value).__name__}.")
+    if not low <= value <= high or math.isinf(value):
+        limits = f"from {low} to {high}" if math.isfinite(high) else f"finite and at least {low}"
+        raise ValueError(f"`{name}` (={value}) must be {limits}.")
+
+
 def check_pair(name: str, value: Pair, minimum: int) -> None:
     """Raise unless `value` is one integer or a pair of them, each at least `minimum`."""
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -36,6 +45,15 @@ def check_pair(name: str, value: Pair, minimum: int) -> None:
 def as_pair(value: Pair) -> tuple[int, int]:
     """Turn one integer into (height, width); leave a pair as it is. Checked by `check_pair` before."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def pairs(*settings: Pair) -> tuple[tuple[int, int], ...]:
+    """Every setting as (height, width).
+
+    >>> pairs(2, (0, 1))
+    ((2, 2), (0, 1))
+    """
+    return tuple(as_pair(setting) for setting in settings)
 
 
 def check_tensor(name: str, value: object, axes: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from d2lmini.shapes import Call, check_axis, layer_calls, owned_parameters, record_calls
+from d2lmini.variants import as_tuple
 
 WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 PAINTED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -148,7 +149,7 @@ def fields_after(layer: nn.Module, fields: tuple[Field, ...] | None) -> tuple[Fi
         settings[2] = [d * (k - 1) // 2 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     if settings[2] == "valid":
         settings[2] = 0
-    axes = [[each] * len(fields) if isinstance(each, int) else each for each in settings]
+    axes = [as_tuple(each, len(fields)) for each in settings]
     return tuple(field_after(field, *window) for field, *window in zip(fields, *axes, strict=True))
 
 

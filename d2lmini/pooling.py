@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from d2lmini._checks import Pair, as_pair, check_tensor, check_window
+from d2lmini._checks import Pair, check_tensor, check_window, pairs
 from d2lmini.shapes import pool_output_size
 
 
@@ -211,7 +211,7 @@ def per_axis(kernel_size: Pair, stride: Pair | None, *others: Pair) -> tuple[tup
     ((2, 2), (2, 2), (0, 1))
     """
     stride = kernel_size if stride is None else stride
-    return tuple(as_pair(setting) for setting in (kernel_size, stride, *others))
+    return pairs(kernel_size, stride, *others)
 
 
 def cells_counted(

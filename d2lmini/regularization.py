@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from d2lmini._checks import check_int
+from d2lmini._checks import check_int, check_number
 
 
 def l2_penalty(parameters: Iterable[Tensor], weight_decay: float) -> Tensor:
@@ -86,15 +86,6 @@ def check_scores(scores: Sequence[float]) -> None:
         raise ValueError("`scores` must hold at least one score.")
     if any(math.isnan(score) for score in scores):
         raise ValueError("`scores` must not hold NaN; was there nothing to measure on?")
-
-
-def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Raise unless `value` is a number from `low` to `high`, and finite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"`{name}` (={value!r}) must be a number, got {type(value).__name__}.")
-    if not low <= value <= high or math.isinf(value):
-        limits = f"from {low} to {high}" if math.isfinite(high) else f"finite and at least {low}"
-        raise ValueError(f"`{name}` (={value}) must be {limits}.")
 
 
 def check_real(name: str, value: object) -> None:

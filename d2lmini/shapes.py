@@ -250,9 +250,7 @@ def record_calls(
     for axis, size in enumerate(input_shape):
         check_int(f"input_shape[{axis}]", size, 1)
     calls: list[Call] = []
-    begun: list[
-        tuple[tuple[int, ...], int | None]
-    ] = []  # input's shape and source of the calls that still run
+    begun: list[tuple[tuple[int, ...], int | None]] = []  # shape and source of what running calls got
     made_by = WeakTensorKeyDictionary()  # {tensor: (number of the call, how often it had been changed then)}
 
     def begin(module: nn.Module, args: tuple, kwargs: dict) -> None:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from d2lmini._checks import Pair, as_pair, check_int, check_pair, check_tensor, check_window
+from d2lmini._checks import Pair, as_pair, check_int, check_pair, check_tensor, check_window, pairs
 from d2lmini.conv import check_same_dtype, corr2d, widened
 from d2lmini.pooling import check_floating
 from d2lmini.shapes import conv_output_size, conv_transpose_output_size
@@ -286,15 +286,6 @@ def unpooled_size(
                 "or the pooling would have given another number of maxima."
             )
     return sizes
-
-
-def pairs(*settings: Pair) -> tuple[tuple[int, int], ...]:
-    """Every setting as (height, width).
-
-    >>> pairs(2, (0, 1))
-    ((2, 2), (0, 1))
-    """
-    return tuple(as_pair(setting) for setting in settings)
 
 
 def check_conv_matrix(

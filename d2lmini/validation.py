@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from d2lmini._checks import check_int
+from d2lmini._checks import check_int, check_number
 from d2lmini.data import FashionMNIST
-from d2lmini.regularization import check_number
 
 
 def validation_split(data: FashionMNIST, num_validation: int = 10_000, seed: int = 0) -> FashionMNIST:

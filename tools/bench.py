@@ -130,7 +130,7 @@ def bench_training(data: FashionMNIST, rounds: int) -> None:
 
 
 def modern_lenet(data: FashionMNIST, num_epochs: int, **settings: Any) -> tuple[History, float]:
-    """Train chapter 7's modern LeNet: its history, and its seconds with a test after each epoch."""
+    """Train a modern LeNet on plain pixels: its history, and its seconds with a test after each epoch."""
     torch.manual_seed(0)
     model = init_xavier(lenet(nn.ReLU, nn.MaxPool2d))
     recipe = {"optimizer": torch.optim.AdamW, "lr": 4e-3, "schedule": one_cycle, "batch_size": 64}
@@ -144,7 +144,7 @@ def bench_accuracy(data: FashionMNIST) -> None:
     print("\nTest accuracy of the modern LeNet, the network asked once")
     for title, num_epochs, settings in (
         ("4 epochs, to see how soon it is right nine times in ten", 4, {}),
-        ("10 epochs with flips, the recipe of chapter 7", 10, {"augment": random_flip}),
+        ("10 epochs with flips, the settings of chapter 7", 10, {"augment": random_flip}),
     ):
         history, seconds = modern_lenet(data, num_epochs, **settings)
         print(f"  {title:<58}{history.test_accuracy[-1]:10.3f} after {seconds:.1f} s")

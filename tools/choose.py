@@ -13,8 +13,6 @@ in choices.json, and skipped the next time, so the command can be stopped and ca
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +35,7 @@ from d2lmini import (
     validation_split,
     vgg_block,
 )
+from nbproof import store
 
 RESULTS = Path(__file__).resolve().parent / "choices.json"
 NUM_VALIDATION = 10_000
@@ -146,18 +145,10 @@ def run(candidate: Candidate, seed: int, choosing: FashionMNIST) -> dict[str, An
 # --- what is stored -----------------------------------------------------------------------------
 
 
-def stored(path: Path) -> dict[str, dict[str, Any]]:
-    """{candidate: {seed: result}}"""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def store(path: Path, candidate: Candidate, seed: int, result: dict[str, Any]) -> None:
-    """Add one result; the file is never half written, and what others have added meanwhile stays."""
-    found = stored(path)
-    found.setdefault(str(candidate), {})[str(seed)] = result
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+def keep(candidate: Candidate, seed: int, result: dict[str, Any]) -> None:
+    """Add one result to {candidate: {seed: result}}."""
+    with store.changed(RESULTS) as found:
+        found.setdefault(str(candidate), {})[str(seed)] = result
 
 
 def missing(found: dict[str, dict[str, Any]], seeds: int) -> Iterator[tuple[Candidate, int]]:
@@ -195,14 +186,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=None, help="at most so many runs now")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
-    todo = list(missing(stored(RESULTS), options.seeds))[: options.runs]
+    todo = list(missing(store.read(RESULTS), options.seeds))[: options.runs]
     if todo and not options.table:
         choosing = images_to_choose_on()
         for candidate, seed in todo:
             result = run(candidate, seed, choosing)
-            store(RESULTS, candidate, seed, result)
+            keep(candidate, seed, result)
             print(f"{candidate}, seed {seed}: {result}", flush=True)
-    print(table(stored(RESULTS)))
+    print(table(store.read(RESULTS)))
 
 
 if __name__ == "__main__":
