@@ -27,7 +27,7 @@ from typing import Any
 import ipykernel.kernelspec
 import psutil
 import zmq
-from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import KernelManager
 from nbval.kernel import NbvalKernelspecManager, RunningKernel
 
@@ -61,13 +61,13 @@ def _folder() -> Path:
     return Path(folder)
 
 
-def connection() -> dict[str, str]:
-    """How to reach a new kernel: by sockets in our own folder, so that no two can collide.
+def connection(folder: Path | None = None) -> dict[str, str]:
+    """How to reach a new kernel: by sockets in our own folder, or in another, so that no two can collide.
 
     TCP ports, which Jupyter takes by default, are found free first and taken later: of many kernels
     that start at a time, now and then two take the same one, and one dies.
     """
-    file = _folder() / f"{uuid.uuid4().hex[:8]}.json"
+    file = (folder or _folder()) / f"{uuid.uuid4().hex[:8]}.json"
     sockets = os.name == "posix" and len(os.fsencode(file)) < LONGEST_SOCKET - len("-ipc-1")
     return {"connection_file": str(file), "transport": "ipc" if sockets else "tcp"}
 
@@ -139,14 +139,25 @@ class Specs(NbvalKernelspecManager):
 class Kernel(RunningKernel):
     """nbval's kernel, which notices at once when it dies, runs on for ever, or prints for ever."""
 
-    def __init__(self, name: str, cwd: str, env: Mapping[str, str], startup_timeout: float) -> None:
-        """Start it and wait for its first answer; KernelFailure if none comes."""
+    def __init__(
+        self,
+        name: str,
+        cwd: str,
+        env: Mapping[str, str],
+        startup_timeout: float,
+        specs: KernelSpecManager | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Start it and wait for its first answer; KernelFailure if none comes.
+
+        `specs` finds it by its name, `folder` is for its sockets: for a kernel that must see no other's.
+        """
         self.messages: deque[dict[str, Any]] = deque()  # of the running cell, not yet read
         self.size, self.interrupted = 0, 0.0
         self.running = ""  # the running cell's message
         # What its process writes to stderr; closed by `stop`.
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
-        self.km = KernelManager(kernel_name=name, kernel_spec_manager=Specs(), **connection())
+        self.km = KernelManager(kernel_name=name, kernel_spec_manager=specs or Specs(), **connection(folder))
         try:
             self.km.start_kernel(cwd=cwd, env=dict(env), stderr=self.log)
         except (NoSuchKernel, OSError) as error:
@@ -208,8 +219,8 @@ class Kernel(RunningKernel):
         self.interrupted = time.monotonic()
         super().interrupt()
 
-    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-        """Wait until a cell has run; meanwhile take in what it prints. Empty after `timeout` seconds."""
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> dict[str, Any]:
+        """Wait until a cell has run, and take in what it prints: the answer. Empty after `timeout` seconds."""
         shell, iopub = self.kc.shell_channel, self.kc.iopub_channel
         poller = zmq.Poller()
         for channel in (shell, iopub):
@@ -219,8 +230,10 @@ class Kernel(RunningKernel):
             ready = dict(poller.poll(1000 * min(POLL_SECONDS, left)))
             if iopub.socket in ready:
                 self.messages.append(self._counted(iopub.get_msg(timeout=0)))
-            if shell.socket in ready and shell.get_msg(timeout=0)["parent_header"].get("msg_id") == msg_id:
-                return
+            if shell.socket in ready:
+                reply = shell.get_msg(timeout=0)
+                if reply["parent_header"].get("msg_id") == msg_id:
+                    return reply
             if not ready and not self.is_alive():
                 raise KernelFailure(self.obituary())
         raise Empty
