@@ -220,7 +220,7 @@ class Kernel(RunningKernel):
         super().interrupt()
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> dict[str, Any]:
-        """Wait until a cell has run, and take in what it prints: the answer. Empty after `timeout` seconds."""
+        """Wait until a cell has run, taking in what it prints: the answer. Empty after `timeout` seconds."""
         shell, iopub = self.kc.shell_channel, self.kc.iopub_channel
         poller = zmq.Poller()
         for channel in (shell, iopub):
