@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 MUTATE := $(VENV)/.mutate
+COURSE_TOOLS := $(VENV)/.course
 
 # make run CHAPTERS="02 07"      only these chapters (also for update)
 CHAPTERS ?=
@@ -13,14 +14,27 @@ TORCH_INDEX ?=
 # D2LMINI_INSTALL=no make run    never install Debian's package of the data, not even as root
 PYTHON ?=
 
+# make grade SUBMISSIONS=folder  a folder for each student; the gradebook is in the folder COURSE
+#   SET=ps1                      only this problem set
+#   SCHEDULER=tcp://host:8786    on the workers of a Dask scheduler
+#   UNSAFE=1                     without bubblewrap: hand-ins may do all that you may
+SUBMISSIONS ?=
+COURSE ?= course
+SET ?=
+SCHEDULER ?=
+UNSAFE ?=
+NOTEBOOK ?=
+
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/whl/$(TORCH_INDEX))
 PYTEST := $(PY) -m pytest
 NBPROOF := $(PY) -m nbproof
+GRADING := OMP_NUM_THREADS=1 $(PY) -m grading
 # Two files at a time, each kernel with one thread; the last chapters, which take minutes, first.
 TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands choose clean data
+.PHONY: assignments example-class grade check test-course mutate-course
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -36,11 +50,11 @@ setup: $(STAMP)  ## make .venv and install everything
 run: data  ## run the chapters into build/ and print each one's result
 	@$(NBPROOF) run $(CHAPTERS)
 
-test: lint data test-nbproof  ## lint, unit tests, doctests, and every chapter against its stored outputs
-	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini
+test: lint data test-nbproof $(COURSE_TOOLS)  ## lint, unit tests, doctests, and every chapter against its stored outputs
+	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini assignments
 
-test-fast: lint data  ## the same without the chapters that train networks
-	@chapters="$$($(NBPROOF) list --reverse --fast)" && $(TWO) $$chapters README.md tests d2lmini
+test-fast: lint data $(COURSE_TOOLS)  ## the same without the chapters that train networks
+	@chapters="$$($(NBPROOF) list --reverse --fast)" && $(TWO) $$chapters README.md tests d2lmini assignments
 
 test-nbproof: $(STAMP)  ## the tests of nbproof, which compares the outputs
 	@cd nbproof && OMP_NUM_THREADS=1 ../$(PYTEST) -n 2 --dist loadfile
@@ -81,6 +95,25 @@ cost: data  ## time the notebook plugin against plain nbval
 proof-table: $(STAMP)  ## write what these measured into nbproof/README.md and tests/README.md
 	@$(PY) tests/proof_tables.py
 
+assignments: $(COURSE_TOOLS)  ## write what students get of the problem sets into build/assignments/release
+	@$(GRADING) release build/assignments $(if $(SET),--set $(SET))
+
+check: $(COURSE_TOOLS)  ## check your own problem set: make check NOTEBOOK=ps1.ipynb
+	@$(GRADING) check "$(NOTEBOOK)"
+
+example-class: $(COURSE_TOOLS)  ## thirty hand-ins to try the grading on, in build/example-class
+	@rm -rf build/example-class && $(GRADING) example build/example-class $(if $(SET),--set $(SET))
+
+grade: $(COURSE_TOOLS)  ## grade hand-ins: make grade SUBMISSIONS=folder (goes on where it was)
+	@$(GRADING) grade "$(SUBMISSIONS)" "$(COURSE)" $(if $(SET),--set $(SET)) \
+	  $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(UNSAFE),--unsafe)
+
+test-course: $(COURSE_TOOLS)  ## all tests of the course: attacks, two hundred answers, Dask (minutes)
+	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile -m "full or not full" assignments
+
+mutate-course: $(COURSE_TOOLS)  ## wrong answers, one at a time: do they lose their marks, and only theirs?
+	@$(GRADING) mutate --results tests/proofs.json $(if $(SET),--set $(SET))
+
 clean:  ## remove what was built, .venv too
 	rm -rf $(VENV) build dist *.egg-info nbproof/build nbproof/src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -111,4 +144,8 @@ $(STAMP): pyproject.toml nbproof/pyproject.toml constraints.txt
 
 $(MUTATE): $(STAMP)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './nbproof[mutate]'
+	@touch $@
+
+$(COURSE_TOOLS): $(STAMP) assignments/pyproject.toml
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ./assignments
 	@touch $@

@@ -68,6 +68,8 @@ def plain(value: Any) -> str | bool | np.ndarray:
     if isinstance(value, str | bool) and type(value) in PLAIN:
         return value
     parts = _parts(value)
+    if isinstance(parts, bool):  # of a tensor or an array without axes
+        return parts
     if isinstance(parts, list) and parts and all(isinstance(part, str) for part in parts):
         return repr(parts)
     try:

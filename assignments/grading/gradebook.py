@@ -1,0 +1,253 @@
+"""The course folder, which is nbgrader's own: gradebook, releases, hand-ins, graded copies, feedback.
+
+Nothing here is a grader of ours. nbgrader makes the releases, reads the marks off the notebooks that
+`marking` has run, keeps them, adds what a person gives by hand, and writes the feedback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import nbformat
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    GetGrades,
+    LimitOutput,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+
+from grading.marking import HIDDEN_FAILED, Marked, Verdict
+from grading.problem_set import ProblemSet, is_hidden, released, role
+
+COURSE_ID = "d2lmini"
+
+
+def config(course: Path) -> Config:
+    """nbgrader's settings for a course folder; a file nbgrader_config.py in it may say more."""
+    settings = Config()
+    if (course / "nbgrader_config.py").is_file():
+        from traitlets.config.loader import PyFileConfigLoader
+
+        settings = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    settings.CourseDirectory.root = str(course)
+    settings.CourseDirectory.setdefault("course_id", COURSE_ID)
+    return settings
+
+
+@contextmanager
+def nbgrader_at_work() -> Iterator[list[str]]:
+    """For nbgrader's converters: what they log as errors, in place of hundreds of lines on the screen.
+
+    A new gradebook needs the program alembic, which nbgrader looks for on the path only.
+    """
+    said: list[str] = []
+    programs, path = str(Path(sys.executable).parent), os.environ.get("PATH", "")
+    if programs not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{programs}{os.pathsep}{path}"
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, keep = logging.getLogger("traitlets"), Keep(logging.ERROR)
+    before = logger.propagate, logger.level
+    logger.addHandler(keep)
+    logger.propagate, logger.level = False, logging.ERROR
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+            yield said
+    finally:
+        logger.removeHandler(keep)
+        logger.propagate, logger.level = before
+
+
+def reason_in(said: list[str]) -> str:
+    """The last line of the first traceback that nbgrader has logged."""
+    lines = next((text.strip().splitlines() for text in said if "Traceback" in text), [""])
+    return lines[-1]
+
+
+def directory(course: Path, problem_set: str, settings: Config) -> CourseDirectory:
+    found = CourseDirectory(config=settings)
+    found.assignment_id = problem_set
+    return found
+
+
+# --- releases -----------------------------------------------------------------------------------
+
+
+def release(course: Path, problem_set: ProblemSet) -> Path:
+    """Put a problem set into the gradebook, and write what students get: the file.
+
+    RuntimeError, with nbgrader's reason, where hand-ins have been graded by another form of it.
+    """
+    source = course / "source" / problem_set.name / f"{problem_set.name}.ipynb"
+    made = course / "release" / problem_set.name / source.name
+    if made.is_file() and source.is_file() and source.read_text(encoding="utf-8") == problem_set.source:
+        return made
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(problem_set.source, encoding="utf-8")
+    settings = config(course)
+    with nbgrader_at_work() as said:
+        converter = GenerateAssignment(
+            coursedir=directory(course, problem_set.name, settings), config=settings
+        )
+        converter.force = True
+        try:
+            converter.start()
+        except (Exception, SystemExit) as error:
+            made.unlink(missing_ok=True)
+            raise RuntimeError(
+                f"nbgrader can't release {problem_set.name}: {reason_in(said) or error}"
+            ) from error
+    return made
+
+
+# --- marks --------------------------------------------------------------------------------------
+
+
+def student_id(name: str) -> str:
+    """A name as nbgrader's id, whose converters take some characters for patterns.
+
+    >>> student_id("Zoë 王"), student_id("a[1]*")
+    ('Zoë 王', 'a%5B1%5D%2A')
+    """
+    return "".join(quote(each, safe="") if each in '[]*?+%/\\"' else each for each in name.strip())
+
+
+class Entry(NamedTuple):
+    """One hand-in that has run."""
+
+    student: str
+    name: str  # as the folder says it
+    marked: Marked
+
+
+def record(
+    course: Path, problem_set: ProblemSet, students: dict[str, str], entry: Callable[[str], Entry]
+) -> None:
+    """Let nbgrader read the marks of some students, {id: name}, and keep them.
+
+    What was entered by hand stays. `entry` gives the notebooks one at a time, so that memory stays flat.
+    """
+    settings, name = config(course), problem_set.name
+    for student, label in students.items():
+        place = course / "submitted" / student / name
+        place.mkdir(parents=True, exist_ok=True)
+        _write(place / f"{name}.ipynb", entry(student).marked.notebook)
+        shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
+        with Gradebook(_address(course, settings), COURSE_ID) as book:
+            book.update_or_create_student(student, last_name=label)
+
+    class Outputs(NbGraderPreprocessor):
+        """Stands where nbgrader would run the notebook: it has run, in a box."""
+
+        def preprocess(self, notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+            ran = entry(resources["nbgrader"]["student"]).marked.notebook
+            outputs = {cell.id: cell.outputs for cell in ran.cells if cell.cell_type == "code"}
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    cell.outputs = outputs[cell.id]
+            return notebook, resources
+
+    converter = Autograde(coursedir=directory(course, name, settings), config=settings)
+    converter.autograde_preprocessors = [
+        Outputs,
+        LimitOutput,
+        SaveAutoGrades,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+    _start(converter, f"grade {name}")
+
+
+def _write(file: Path, notebook: NotebookNode) -> None:
+    file.unlink(missing_ok=True)
+    file.write_text(nbformat.writes(notebook), encoding="utf-8")
+
+
+def _start(converter: Any, what: str) -> None:
+    with nbgrader_at_work() as said:
+        try:
+            converter.start()
+        except (Exception, SystemExit) as error:
+            raise RuntimeError(f"nbgrader can't {what}: {reason_in(said) or error}") from error
+
+
+def _address(course: Path, settings: Config) -> str:
+    return CourseDirectory(config=settings).db_url
+
+
+class Score(NamedTuple):
+    """What the gradebook has of one student and problem set."""
+
+    cells: dict[str, float]  # the points of each graded cell
+    by_hand: list[str]  # the cells that a person must still grade
+    total: float  # with the penalty for being late
+
+
+def scores(course: Path, problem_set: ProblemSet) -> dict[str, Score]:
+    """{student: score} of all that have handed in."""
+    settings, found = config(course), {}
+    with Gradebook(_address(course, settings), COURSE_ID) as book:
+        try:
+            submissions = book.assignment_submissions(problem_set.name)
+        except MissingEntry:
+            return {}
+        for submission in submissions:
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            found[submission.student.id] = Score(
+                {grade.name: grade.score for grade in grades},
+                [grade.name for grade in grades if grade.needs_manual_grade],
+                submission.score - (submission.late_submission_penalty or 0.0),
+            )
+    return found
+
+
+# --- feedback -----------------------------------------------------------------------------------
+
+
+def feedback(course: Path, problem_set: ProblemSet, verdicts: Callable[[str], dict[str, Verdict]]) -> None:
+    """Let nbgrader write a page for each student, without a word of the hidden tests."""
+    settings, name = config(course), problem_set.name
+
+    class Censor(NbGraderPreprocessor):
+        def preprocess(self, notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+            told = verdicts(resources["nbgrader"]["student"])
+            for cell in notebook.cells:
+                censor(cell, told)
+            return notebook, resources
+
+    converter = GenerateFeedback(coursedir=directory(course, name, settings), config=settings)
+    converter.preprocessors = [GetGrades, Censor, CSSHTMLHeaderPreprocessor]
+    converter.force = True
+    _start(converter, f"write the feedback on {name}")
+
+
+def censor(cell: NotebookNode, told: dict[str, Verdict]) -> None:
+    """Make a cell of hidden tests what the student had of it, and below it only what may be told."""
+    if not is_hidden(cell):
+        return
+    cell.source = released(cell)
+    verdict = told.get(role(cell).grade_id, Verdict(False, HIDDEN_FAILED))
+    text = "all hidden tests passed" if verdict.passed else f"not passed: {verdict.why or HIDDEN_FAILED}"
+    cell.outputs = [NotebookNode(output_type="stream", name="stdout", text=f"{text}\n")]

@@ -1,0 +1,322 @@
+"""Run a hand-in and say which of its hidden tests pass: a pure function of two files, for any machine.
+
+First all that a student wrote and saw runs, in the student's order; hidden tests come afterwards, one by
+one, so that nothing of the student's that prints can have seen one. A kernel that dies is started again,
+without the cell that killed it.
+
+What runs in the kernel can lie to us: code of the student's could make every comparison true or swallow
+every error. So each test that passes also meets a wrong expectation, at random before or after the right
+one: one `expect` of the cell, at random, wants another value, and the cell must fail there. Where it
+doesn't, nothing that the kernel says can be believed, and the task gets no points.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import random
+import re
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from queue import Empty
+from typing import Any, NamedTuple
+
+from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
+from nbproof.kernel import Kernel, KernelFailure
+
+from grading.box import Limits
+from grading.mend import Finding, mend
+from grading.problem_set import ProblemSet, is_hidden, role, task_of
+
+MOST_RESTARTS = 8
+MOST_TEXT, MOST_PICTURE = 20_000, 500_000  # characters of one output that are kept
+HIDDEN_FAILED = "a hidden test failed"
+# What a person or a failing test might print in the place of {} in an f-string: numbers, not sentences.
+BLANKS = r"[-+0-9., ()\[\]×=x]{0,40}"
+# The opposite of a value, in the kernel: it doesn't rely on a name that a student could have redefined.
+WRONG = """(lambda w: w + "?" if isinstance(w, str) else (not w) if isinstance(w, bool) else
+ [*w, "?"] if isinstance(w, (list, tuple)) and any(isinstance(e, str) for e in w) else
+ __import__("numpy").vectorize(lambda v: v * 2 + 1 if 0 <= v < 1e300 else v * 2 - 1 if v > -1e300 else 0.0,
+ otypes=[float])(w.detach().numpy() if hasattr(w, "detach") else w))"""
+
+KernelOf = Callable[[Limits], AbstractContextManager[Kernel]]
+
+
+class Verdict(NamedTuple):
+    """What came of one cell of hidden tests."""
+
+    passed: bool
+    why: str = ""  # what may be told to the student
+    said: str = ""  # what the kernel said, for the instructor
+    suspect: bool = False
+
+
+class Marked(NamedTuple):
+    """A hand-in after it has run."""
+
+    notebook: NotebookNode  # with outputs; a hidden test has an error, or none
+    verdicts: dict[str, Verdict]  # of each cell of hidden tests
+    findings: list[Finding]
+    seconds: float
+
+
+class Ran(NamedTuple):
+    """What came of one cell."""
+
+    outputs: list[NotebookNode]
+    error: tuple[str, str] | None  # its name and its text
+
+
+# --- one cell -----------------------------------------------------------------------------------
+
+
+def run_cell(kernel: Kernel, source: str, seconds: float) -> Ran:
+    """Run code as a cell; TimeoutError after so many seconds, KernelFailure when the kernel dies."""
+    message = kernel.execute_cell_input(source, allow_stdin=False)
+    try:
+        reply = kernel.await_reply(message, seconds)
+    except Empty:
+        kernel.interrupt()
+        try:
+            kernel.await_reply(message, 5)
+        except Empty:
+            raise KernelFailure(f"it didn't stop when it was interrupted after {seconds:g} s") from None
+        outputs_of(kernel, message)
+        raise TimeoutError(f"it takes longer than {seconds:g} s") from None
+    outputs = outputs_of(kernel, message)
+    content = reply["content"]
+    if content.get("status") == "error":  # even where the kernel shows no traceback
+        return Ran(outputs, (str(content.get("ename", "")), str(content.get("evalue", ""))))
+    shown = [output for output in outputs if output.output_type == "error"]
+    return Ran(outputs, (shown[0].ename, shown[0].evalue) if shown else None)
+
+
+def outputs_of(kernel: Kernel, message: str) -> list[NotebookNode]:
+    """The outputs of a cell that has run, those of one stream joined, each cut to a sensible length."""
+    found: list[NotebookNode] = []
+    while True:
+        msg = kernel.get_message("iopub", timeout=5)
+        if msg["parent_header"].get("msg_id") != message:
+            continue
+        kind = msg["msg_type"]
+        if kind == "status" and msg["content"].get("execution_state") == "idle":
+            return found
+        if kind not in ("stream", "display_data", "execute_result", "error"):
+            continue
+        output = output_from_msg(msg)
+        if kind == "stream" and found and found[-1].get("name") == output.name:
+            found[-1].text = cut(found[-1].text + output.text, MOST_TEXT)
+        else:
+            found.append(shortened(output))
+
+
+def shortened(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "stream":
+        output.text = cut(output.text, MOST_TEXT)
+    elif output.output_type == "error":
+        output.evalue = cut(output.evalue, MOST_TEXT)
+        output.traceback = [cut(line, MOST_TEXT) for line in output.traceback[-50:]]
+    else:
+        for mime, data in list(output.data.items()):
+            most = MOST_PICTURE if mime.startswith("image/png") else MOST_TEXT
+            if len(str(data)) > most:
+                output.data[mime] = "(too long)" if mime == "text/plain" else ""
+        output.data = NotebookNode({mime: data for mime, data in output.data.items() if data != ""})
+    return output
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most} more characters)"
+
+
+def error_output(name: str, text: str) -> NotebookNode:
+    return NotebookNode(output_type="error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+
+def expectations_in(tree: ast.Module) -> list[ast.Call]:
+    """The calls of `expect` in a cell, from top to bottom."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    found = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "expect"]
+    return sorted(found, key=lambda call: call.lineno)
+
+
+def with_wrong_expectation(source: str, which: int) -> str:
+    """A cell of tests in which one `expect` wants something else than is right."""
+    tree = ast.parse(source)
+    call = expectations_in(tree)[which]
+    wrong = ast.parse(WRONG, mode="eval").body
+    call.args[1] = ast.Call(func=wrong, args=[call.args[1]], keywords=[])
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def telling(source: str, error: tuple[str, str]) -> str:
+    """What a student may read of a hidden test's failure: its own reason, and nothing that code made up."""
+    name, text = error
+    first = text.split("\n")[0]
+    if name == "Unexpected":
+        for call in expectations_in(ast.parse(source)):
+            if re.fullmatch(pattern_of(call.args[2]), first):
+                return first
+        return HIDDEN_FAILED
+    if name == "NotImplementedError":
+        return "the task has no answer yet"
+    known = isinstance(getattr(builtins, name, None), type) and issubclass(
+        getattr(builtins, name), BaseException
+    )
+    return f"your code ended with {name} in a hidden test" if known else HIDDEN_FAILED
+
+
+def pattern_of(why: ast.expr) -> str:
+    """A regular expression that fits what an expectation's reason can be."""
+    if isinstance(why, ast.Constant):
+        return re.escape(str(why.value))
+    if isinstance(why, ast.JoinedStr):
+        return "".join(pattern_of(part) for part in why.values)
+    return BLANKS
+
+
+# --- the whole hand-in --------------------------------------------------------------------------
+
+
+class Runner:
+    """A kernel that is started again when it dies, and a clock for the whole hand-in."""
+
+    def __init__(self, cells: list[NotebookNode], limits: Limits, kernel_of: KernelOf) -> None:
+        self.cells, self.limits, self.kernel_of = cells, limits, kernel_of
+        self.end = time.monotonic() + limits.hand_in_seconds
+        self.stack, self.kernel, self.restarts = ExitStack(), None, 0
+        self.harmful: set[str] = set()  # cells that killed a kernel or never ended: not run again
+        self.findings: list[Finding] = []
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        self.stack.close()
+
+    def start(self) -> Kernel:
+        """A kernel in which all that the student wrote has run, but for what did harm."""
+        self.stack.close()
+        self.kernel = self.stack.enter_context(self.kernel_of(self.limits))
+        return self.kernel
+
+    def out_of_time(self) -> bool:
+        return time.monotonic() > self.end
+
+    def run(self, name: str, source: str) -> Ran:
+        """Run one cell; whatever happens, it has come to an end, and there may be no kernel any more."""
+        if self.kernel is None:
+            return Ran([], ("NotRun", "the kernel had died too often"))
+        if self.out_of_time():
+            return Ran([], ("NotRun", f"the hand-in took longer than {self.limits.hand_in_seconds:g} s"))
+        try:
+            return run_cell(self.kernel, source, self.limits.cell_seconds)
+        except TimeoutError as error:
+            self.harmful.add(name)
+            self.note("time", f"{name}: {error}")
+            return Ran([], ("TimeoutError", str(error)))
+        except Exception as error:  # of the kernel, or of messages that were forged
+            self.harmful.add(name)
+            self.kernel = None
+            text = (
+                str(error) if isinstance(error, KernelFailure) else f"{type(error).__name__} in its messages"
+            )
+            self.note("crash", f"{name}: {text.splitlines()[0]}")
+            return Ran([], ("DeadKernelError", text.splitlines()[0]))
+
+    def note(self, kind: str, text: str) -> None:
+        if Finding(kind, text) not in self.findings:
+            self.findings.append(Finding(kind, text))
+
+    def revive(self) -> bool:
+        """Start again and run the student's cells again, if the kernel has died; whether there is one now."""
+        while self.kernel is None:
+            if self.restarts == MOST_RESTARTS or self.out_of_time():
+                return False
+            self.restarts += 1
+            self.start()
+            for cell in self.cells:
+                if cell.id not in self.harmful and self.kernel is not None:
+                    self.run(cell.id, cell.source)
+        return True
+
+    def run_all(self) -> None:
+        """Run the student's cells and keep their outputs."""
+        self.start()
+        for count, cell in enumerate(self.cells, start=1):
+            self.revive()
+            ran = self.run(cell.id, cell.source)
+            cell.execution_count = count
+            errors = [] if ran.error is None or _shows_error(ran) else [error_output(*ran.error)]
+            cell.outputs = ran.outputs + errors
+
+
+def _shows_error(ran: Ran) -> bool:
+    return any(output.output_type == "error" for output in ran.outputs)
+
+
+def mark(
+    problem_set: ProblemSet, hand_in: bytes, limits: Limits, kernel_of: KernelOf, seed: int | None = None
+) -> Marked:
+    """Run a hand-in in a kernel of its own, and judge it; nothing that it does raises an error here.
+
+    `seed` fixes which expectations are made wrong, for tests; None leaves it to chance.
+    """
+    begun = time.monotonic()
+    chance = random.Random(seed) if seed is not None else random.SystemRandom()
+    notebook, findings = mend(problem_set, hand_in)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    hidden = [cell for cell in code if is_hidden(cell)]
+    verdicts: dict[str, Verdict] = {}
+    with Runner([cell for cell in code if not is_hidden(cell)], limits, kernel_of) as runner:
+        runner.run_all()
+        for cell in hidden:
+            verdicts[role(cell).grade_id] = judge(cell, runner, chance)
+    findings += runner.findings
+    distrust(verdicts, findings)
+    for cell in hidden:
+        verdict = verdicts[role(cell).grade_id]
+        cell.execution_count = None
+        cell.outputs = [] if verdict.passed else [error_output("HiddenTest", verdict.said or verdict.why)]
+    return Marked(notebook, verdicts, findings, time.monotonic() - begun)
+
+
+def judge(cell: NotebookNode, runner: Runner, chance: random.Random) -> Verdict:
+    """Run a cell of hidden tests, and with it a wrong expectation, in an order of chance."""
+    name, source = role(cell).grade_id, cell.source
+    which = chance.randrange(len(expectations_in(ast.parse(source))))
+    false_first = chance.random() < 0.5
+    right: Ran | None = None
+    wrong: Ran | None = None
+    for is_false in (false_first, not false_first):
+        if not is_false and right is None:
+            runner.revive()
+            right = runner.run(name, source)
+        elif is_false and (right is None or right.error is None):
+            runner.revive()
+            wrong = runner.run(name, with_wrong_expectation(source, which))
+    assert right is not None
+    if right.error is not None:
+        return Verdict(False, telling(source, right.error), f"{right.error[0]}: {right.error[1]}")
+    if wrong is None or wrong.error is None:
+        return Verdict(False, HIDDEN_FAILED, "a wrong expectation was met as well", suspect=True)
+    if wrong.error[0] != "Unexpected":
+        runner.note("time", f"{name}: passed, but a second run ended with {wrong.error[0]}: no points yet")
+        return Verdict(False, HIDDEN_FAILED, f"a second run ended with {': '.join(wrong.error)}")
+    return Verdict(True)
+
+
+def distrust(verdicts: dict[str, Verdict], findings: list[Finding]) -> None:
+    """A task of which one test can't be believed gets nothing at all."""
+    for task in sorted({task_of(name) for name, verdict in verdicts.items() if verdict.suspect}):
+        findings.append(
+            Finding("tampering", f"{task}: a test that must fail passed as well; the task gets no points")
+        )
+        for name in verdicts:
+            if task_of(name) == task:
+                verdicts[name] = verdicts[name]._replace(passed=False, suspect=True, why=HIDDEN_FAILED)

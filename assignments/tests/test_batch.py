@@ -1,0 +1,263 @@
+"""A folder of hand-ins becomes marks, feedback and a summary; interrupted, it goes on; nothing leaks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from grading import batch, gradebook
+from grading.answers import hand_in
+from grading.attacks import attacks
+from grading.batch import Batch, HandIn, belongs_to, find, grade, workers
+from grading.box import Limits
+from grading.release import leaks, release_all
+from grading.store import Results, from_text, key_of, to_text
+from tiny import as_bytes, tiny
+
+PS = tiny()
+LIMITS = Limits(cell_seconds=4)
+CLASS = {
+    "Zoë 王": as_bytes(hand_in(PS)),
+    "Ann [1]": as_bytes(hand_in(PS, solved=False)),
+    "=cmd": as_bytes(hand_in(PS, {"size": "size = (2, 4)"})),
+    "no notebook": b"no notebook",
+    "mallory": next(each.hand_in for each in attacks(PS) if "expect that" in each.what),
+}
+SECRET = ("a row of one", "by in (0, 2)", "the input stays")
+
+
+def write_class(folder: Path, hand_ins: dict[str, bytes]) -> Path:
+    for name, content in hand_ins.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "tiny.ipynb").write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(boxes: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("graded class")
+    write_class(root / "hand-ins", CLASS)
+    (root / "hand-ins" / "empty").mkdir()
+    assert grade(root / "hand-ins", root / "course", [PS], jobs=2, limits=LIMITS) == 1, "one isn't graded"
+    return root
+
+
+def rows(course: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with (course / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        return {(row["student"], row["task"]): row for row in csv.DictReader(file)}
+
+
+def test_everybody_has_marks(graded: Path) -> None:
+    found = rows(graded / "course")
+    totals = {student: row["points"] for (student, task), row in found.items() if task == "all"}
+    assert totals == {"Zoë 王": "90", "Ann [1]": "0", "'=cmd": "60", "no notebook": "0", "mallory": "0"}
+    assert found["Zoë 王", "all"]["to be graded by hand"] == "explain-odd"
+    assert found["Ann [1]", "all"]["to be graded by hand"] == ""
+    assert found["'=cmd", "size"]["points"] == "0" and found["'=cmd", "shift"]["points"] == "60"
+
+
+def test_the_summary_names_those_who_need_a_person(graded: Path) -> None:
+    page = (graded / "course" / "summary.html").read_text(encoding="utf-8")
+    for text in (
+        "mallory",
+        "suspected tampering",
+        "no notebook",
+        "there is no notebook in the folder",
+        "empty",
+    ):
+        assert text in page
+    assert "UNSAFE" not in page and "data:image/png;base64," in page and "Zoë" not in page
+
+
+def test_there_is_a_page_for_each_student_without_hidden_tests(graded: Path) -> None:
+    pages = {file.parent.parent.name: file for file in (graded / "course" / "feedback").rglob("tiny.html")}
+    assert sorted(pages) == sorted(map(gradebook.student_id, CLASS))
+    for file in pages.values():
+        page = file.read_text(encoding="utf-8")
+        assert "Hidden" in page or "hidden" in page
+        assert not any(secret in page for secret in SECRET[:2]) and "They have a middle" not in page.replace(
+            "They have a middle.",
+            "" if file.parent.parent.name in ("Zoë 王", "=cmd") else "They have a middle.",
+        )
+    assert "not passed: the height" in pages["=cmd"].read_text(encoding="utf-8")
+
+
+def test_a_second_call_runs_nothing_again(graded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = graded / "course"
+    before = {file: file.stat().st_mtime_ns for file in course.rglob("*.ipynb")}
+    monkeypatch.setattr(batch, "run", lambda *_: pytest.fail("it runs again"))
+    assert grade(graded / "hand-ins", course, [PS], jobs=1, limits=LIMITS) == 1
+    assert {file: file.stat().st_mtime_ns for file in course.rglob("*.ipynb")} == before
+
+
+def test_marks_given_by_hand_outlive_a_new_hand_in(graded: Path) -> None:
+    from nbgrader.api import Gradebook
+
+    course = graded / "course"
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", gradebook.COURSE_ID) as book:
+        grade_of = book.find_grade("explain-odd", "tiny", "tiny", "Zoë 王")
+        grade_of.manual_score, grade_of.needs_manual_grade = 7, False
+        book.db.commit()
+    file = graded / "hand-ins" / "Zoë 王" / "tiny.ipynb"
+    file.write_bytes(as_bytes(hand_in(PS, {"size": "size = (4, 3)"})))
+    grade(graded / "hand-ins", course, [PS], jobs=1, limits=LIMITS)
+    row = rows(course)["Zoë 王", "all"]
+    assert row["points"] == "67", "60 for shift, 0 for size, 7 by hand"
+
+
+def test_a_changed_problem_set_with_graded_hand_ins_is_refused(graded: Path) -> None:
+    notebook = PS.notebook()
+    notebook.cells = [cell for cell in notebook.cells if "size" not in cell.id]
+    other = PS._replace(source=nbformat.writes(notebook))
+    with pytest.raises(RuntimeError, match="nbgrader can't release tiny: .*submissions associated"):
+        gradebook.release(graded / "course", other)
+
+
+def test_interrupted_it_goes_on_where_it_was(
+    boxes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    students = {f"s{count}": CLASS["Zoë 王"] for count in range(3)}
+    write_class(tmp_path / "in", students)
+    keep, kept = Results.keep, []
+
+    def keep_two(self: Results, student: str, key: str, text: str) -> None:
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        kept.append(student)
+        keep(self, student, key, text)
+
+    monkeypatch.setattr(Results, "keep", keep_two)
+    with pytest.raises(KeyboardInterrupt):
+        grade(tmp_path / "in", tmp_path / "course", [PS], jobs=1, limits=LIMITS)
+    assert len(list((tmp_path / "course" / "results" / "tiny").glob("*.json"))) == 2
+    monkeypatch.setattr(Results, "keep", lambda *args: (kept.append(args[1]), keep(*args)))
+    assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=1, limits=LIMITS) == 0
+    assert sorted(kept) == ["s0", "s1", "s2"]
+    totals = [row["points"] for (_, task), row in rows(tmp_path / "course").items() if task == "all"]
+    assert totals == ["90", "90", "90"]
+
+
+def test_without_a_box_it_refuses_and_unsafe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    write_class(tmp_path / "in", {"Ada": CLASS["Zoë 王"]})
+    with pytest.raises(SystemExit, match="programs by strangers.*bwrap is missing.*UNSAFE=1"):
+        grade(tmp_path / "in", tmp_path / "course", [PS], jobs=1)
+    assert not (tmp_path / "course").exists()
+    monkeypatch.undo()
+    assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=1, unsafe=True, limits=LIMITS) == 0
+    assert "without a box" in (tmp_path / "course" / "summary.html").read_text(encoding="utf-8")
+
+
+def test_hand_ins_are_found_by_name_or_by_their_cells(tmp_path: Path) -> None:
+    for place in ("a/tiny.ipynb", "b/tiny/tiny.ipynb", "c/Copy of tiny (1).ipynb"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_bytes(CLASS["Zoë 王"])
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "shopping.ipynb").write_text(json.dumps({"cells": [], "nbformat": 4, "metadata": {}}))
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "tiny.ipynb").write_bytes(CLASS["Zoë 王"])
+    (tmp_path / "e" / "tiny-old.ipynb").write_bytes(CLASS["Zoë 王"])
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "notes.txt").write_text("no folder")
+    (found,), problems = find(
+        tmp_path, [PS, PS._replace(name="other", source=PS.source.replace('"', '"'))][:1]
+    )
+    assert [each.student for each in found.hand_ins] == ["a", "b", "c", "e"]
+    assert [(each.name, each.reason.partition(" is ")[0]) for each in problems] == [
+        ("d", "shopping.ipynb"),
+        ("e", "tiny.ipynb"),
+    ]
+    with pytest.raises(ValueError, match="is no folder"):
+        find(tmp_path / "nowhere", [PS])
+
+
+def test_a_file_of_no_problem_set(tmp_path: Path) -> None:
+    file = tmp_path / "x.ipynb"
+    file.write_bytes(b"junk")
+    assert belongs_to(file, [PS]) == "tiny" and belongs_to(file, [PS, PS._replace(name="b")]) is None
+
+
+def test_a_result_survives_the_disk(boxes: None, tmp_path: Path) -> None:
+    from grading.marking import mark
+    from grading.sandbox import plain_kernel
+
+    marked = mark(PS, CLASS["=cmd"], LIMITS, plain_kernel)
+    assert from_text(to_text(marked)) == marked
+    results = Results(tmp_path, PS)
+    results.keep("a", "key", to_text(marked))
+    assert results["a"] == marked and results.has("a", "key") and not results.has("a", "other")
+    results.file("a").write_text("{ half")
+    assert not results.has("a", "key") and not results.has("b", "key")
+    assert key_of(PS, b"1") != key_of(PS, b"2") != key_of(PS._replace(source="x"), b"2")
+
+
+def test_releases_hold_no_solution_and_no_hidden_test(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert release_all(tmp_path / "out", [PS]) == 0
+    made = tmp_path / "out" / "release" / "tiny" / "tiny.ipynb"
+    released = made.read_bytes()
+    assert leaks(PS, released) == []
+    assert b"raise NotImplementedError()" in released and b"YOUR ANSWER HERE" in released
+    notebook = nbformat.reads(released.decode(), as_version=4)
+    for cell in notebook.cells:
+        leaky = nbformat.from_dict(json.loads(released))
+        place = next(each for each in leaky.cells if each.id == cell.id)
+        place.source = PS.cells()[cell.id].source
+        if cell.id in ("shift", "shift-hidden", "shift-hidden-2", "size-hidden", "explain-odd"):
+            assert leaks(PS, nbformat.writes(leaky).encode()), cell.id
+
+
+@pytest.mark.full
+def test_every_attack_gains_nothing_and_harms_nothing(boxes: None, tmp_path: Path) -> None:
+    all_attacks = {each.what: each.hand_in for each in attacks(PS)}
+    write_class(tmp_path / "in", all_attacks | {"an honest student": CLASS["Zoë 王"]})
+    treasure = tmp_path / "treasure.db"
+    treasure.write_text("gradebook")
+    handed_in = {file: file.read_bytes() for file in (tmp_path / "in").rglob("*.ipynb")}
+    assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=2, limits=LIMITS) == 0
+    totals = {name: row["points"] for (name, task), row in rows(tmp_path / "course").items() if task == "all"}
+    assert totals.pop("an honest student") == "90"
+    assert len(totals) >= 12 and set(totals.values()) == {"0"}, {k: v for k, v in totals.items() if v != "0"}
+    assert treasure.read_text() == "gradebook"
+    assert {file: file.read_bytes() for file in (tmp_path / "in").rglob("*.ipynb")} == handed_in
+    for file in (tmp_path / "course" / "autograded").rglob("*.ipynb"):
+        cells = nbformat.read(file, 4).cells
+        said = "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", ()))
+        assert "FOUND" not in said, file
+
+
+@pytest.mark.full
+def test_a_worker_that_dies_and_one_that_is_slow_lose_nothing(
+    boxes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = as_bytes(hand_in(PS, {"size": "import time\ntime.sleep(3)\nsize = (4, 2)"}))
+    students = {f"s{count}": slow if count == 1 else CLASS["Zoë 王"] for count in range(8)}
+    write_class(tmp_path / "in", students)
+    files = [HandIn(name, name, tmp_path / "in" / name / "tiny.ipynb") for name in students]
+    results, kept = Results(tmp_path / "course", PS), []
+    keep = Results.keep
+    with workers(None, 2) as client:
+
+        def keep_and_kill(self: Results, student: str, key: str, text: str) -> None:
+            if not kept:
+                client.run(
+                    lambda: __import__("os")._exit(1), workers=list(client.nthreads())[:1], on_error="ignore"
+                )
+            kept.append(student)
+            keep(self, student, key, text)
+
+        monkeypatch.setattr(Results, "keep", keep_and_kill)
+        problems = batch.run(Batch(PS, files), results, client, LIMITS)
+    assert problems == [] and sorted(kept) == sorted(students), "each is graded, and once"
+
+
+@pytest.mark.full
+def test_a_scheduler_elsewhere_gets_the_work(boxes: None, tmp_path: Path) -> None:
+    write_class(tmp_path / "in", {"Ada": CLASS["Zoë 王"], "Bob": CLASS["=cmd"]})
+    with workers(None, 2) as client:
+        address = client.scheduler.address
+        assert grade(tmp_path / "in", tmp_path / "course", [PS], scheduler=address, limits=LIMITS) == 0
+    totals = {name: row["points"] for (name, task), row in rows(tmp_path / "course").items() if task == "all"}
+    assert totals == {"Ada": "90", "Bob": "60"}

@@ -1,0 +1,151 @@
+"""A hand-in is run and judged: right marks, no word of a hidden test, and no belief in what can't fail."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from grading.answers import hand_in
+from grading.box import Limits
+from grading.marking import (
+    HIDDEN_FAILED,
+    MOST_TEXT,
+    Marked,
+    expectations_in,
+    mark,
+    telling,
+    with_wrong_expectation,
+)
+from grading.sandbox import boxed_kernel
+from tiny import as_bytes, tiny
+
+from d2lmini.course import Unexpected, expect
+
+PS = tiny()
+LIMITS = Limits(cell_seconds=3)
+
+
+def marked(answers: dict[str, str] | None = None, solved: bool = True, **limits: float) -> Marked:
+    content = as_bytes(hand_in(PS, answers, solved))
+    return mark(PS, content, LIMITS._replace(**limits), boxed_kernel, seed=0)
+
+
+def passed(result: Marked) -> list[str]:
+    return [name for name, verdict in result.verdicts.items() if verdict.passed]
+
+
+@pytest.mark.usefixtures("boxes")
+class TestRun:
+    def test_the_solution_gets_everything(self) -> None:
+        result = marked()
+        assert passed(result) == ["shift-hidden", "shift-hidden-2", "size-hidden"] and result.findings == []
+
+    def test_a_blank_hand_in_gets_nothing(self) -> None:
+        result = marked(solved=False)
+        assert passed(result) == [] and result.findings == []
+        assert {verdict.why for verdict in result.verdicts.values()} == {
+            "the task has no answer yet",
+            "your code ended with NameError in a hidden test",
+        }
+
+    def test_a_wrong_answer_loses_its_points_and_no_others(self) -> None:
+        result = marked({"shift": "def shift(x, by):\n    x[:] = [0] * by + x[: len(x) - by]\n    return x"})
+        assert passed(result) == ["shift-hidden", "size-hidden"]
+        assert result.verdicts["shift-hidden-2"].why == "the input stays as it was"
+
+    def test_warnings_and_printing_cost_nothing(self) -> None:
+        noisy = (
+            "def shift(x, by):\n    import sys, warnings\n    warnings.warn('slow')\n    print('shifting')\n"
+            "    print('oh', file=sys.stderr)\n    return [0] * by + list(x)[: len(x) - by]\nshift([1], 1)"
+        )
+        result = marked({"shift": noisy})
+        assert len(passed(result)) == 3
+        hidden = [cell for cell in result.notebook.cells if cell.id.startswith("shift-hidden")]
+        assert [cell.outputs for cell in hidden] == [[], []]
+
+    def test_a_kernel_that_dies_in_a_hidden_test_costs_only_its_task(self) -> None:
+        result = marked({"shift": "import os\ndef shift(x, by):\n    os._exit(3)"})
+        assert passed(result) == ["size-hidden"]
+        assert "crash" in {finding.kind for finding in result.findings}
+
+    def test_a_loop_without_end_costs_only_its_task(self) -> None:
+        result = marked({"shift": "def shift(x, by):\n    while True: pass"}, cell_seconds=4)
+        assert passed(result) == ["size-hidden"]
+        assert {finding.kind for finding in result.findings} == {"time"}
+
+    def test_the_whole_hand_in_has_a_limit_too(self) -> None:
+        result = marked({"size": "import time\ntime.sleep(2)\nsize = (4, 2)"}, hand_in_seconds=1)
+        assert passed(result) == []
+        assert "took longer than 1 s" in result.verdicts["size-hidden"].said
+
+    def test_what_a_student_prints_knows_no_hidden_test(self) -> None:
+        spy = (
+            "import atexit, threading, time\n"
+            "def spy():\n    while True:\n        print([line for line in In if 'HIDDEN' in line])\n"
+            "        time.sleep(0.01)\n"
+            "threading.Thread(target=spy, daemon=True).start()\nsize = (4, 2)"
+        )
+        result = marked({"size": spy})
+        said = str([cell.outputs for cell in result.notebook.cells if cell.cell_type == "code"])
+        assert "a row of one" not in said and "BEGIN HIDDEN" not in said
+
+    def test_an_error_of_the_students_making_tells_nothing(self) -> None:
+        thief = "class Told(Exception): pass\ndef shift(x, by):\n    raise Told(In[-1])"
+        result = marked({"shift": thief})
+        assert result.verdicts["shift-hidden"].why == HIDDEN_FAILED
+
+    def test_a_function_that_believes_every_test_is_caught(self) -> None:
+        believer = "import d2lmini.course\nexpect = d2lmini.course.expect = lambda *a: None\nsize = (1, 1)"
+        result = marked({"size": believer})
+        assert passed(result) == [] and all(verdict.suspect for verdict in result.verdicts.values())
+        assert {finding.kind for finding in result.findings} == {"tampering"}
+
+    def test_long_outputs_are_cut(self) -> None:
+        result = marked({"size": "print('x' * 100_000)\nsize = (4, 2)"})
+        (cell,) = [cell for cell in result.notebook.cells if cell.id == "size"]
+        assert len(cell.outputs[0].text) < MOST_TEXT + 100
+
+    def test_a_figure_and_a_table_are_kept(self) -> None:
+        result = marked({"size": "size = (4, 2)\nnp.zeros((2, 2))"})
+        (cell,) = [cell for cell in result.notebook.cells if cell.id == "size"]
+        assert "array" in cell.outputs[0].data["text/plain"]
+
+
+TESTS = """x = [1]
+expect(len(x), 1, "the number")
+for n in (2, 3):
+    expect((n, n), (n, n), f"a pair of {n}")
+expect(["a"], ["a"], "words")
+expect(True, True, "yes")
+expect(0.0, 0, "nothing")
+expect(np.array([[float("-inf"), -1.0]]), np.array([[float("-inf"), -1.0]]), "an array")
+"""
+
+
+def test_every_expectation_can_be_made_wrong() -> None:
+    import numpy as np
+
+    names = {"expect": expect, "np": np}
+    exec(TESTS, dict(names))
+    reasons = ("the number", "a pair of 2", "words", "yes", "nothing", "an array")
+    assert len(expectations_in(ast.parse(TESTS))) == len(reasons)
+    for which, reason in enumerate(reasons):
+        with pytest.raises(Unexpected, match=f"^{reason}\n"):
+            exec(with_wrong_expectation(TESTS, which), dict(names))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (("Unexpected", "the number\n  expected: 3\n  got: 4"), "the number"),
+        (("Unexpected", "a pair of 17\n  expected"), "a pair of 17"),
+        (("Unexpected", "a pair of expect(len(x), 1)"), HIDDEN_FAILED),
+        (("Unexpected", "what the test says"), HIDDEN_FAILED),
+        (("NotImplementedError", ""), "the task has no answer yet"),
+        (("ZeroDivisionError", "secret"), "your code ended with ZeroDivisionError in a hidden test"),
+        (("expect(x, 1)", "secret"), HIDDEN_FAILED),
+        (("print", "secret"), HIDDEN_FAILED),
+    ],
+)
+def test_only_the_tests_own_reasons_are_told(error: tuple[str, str], told: str) -> None:
+    assert telling(TESTS, error) == told
