@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tqdm import tqdm
 
 from grading import box, gradebook, pages
+from grading.gradebook import HandIn
 from grading.marking import mark
 from grading.mend import name_of, read
 from grading.problem_set import ProblemSet
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 
 AHEAD = 3  # hand-ins for each worker that are given out before their turn
 ATTEMPTS = 3  # of a hand-in whose worker dies
-
-
-class HandIn(NamedTuple):
-    student: str  # nbgrader's id
-    name: str  # the folder's name
-    file: Path
 
 
 class Ungraded(NamedTuple):
@@ -212,22 +207,21 @@ def grade(
 
 
 def keep_marks(course: Path, batch: Batch) -> None:
-    """Let nbgrader keep the marks of what has run and isn't in the gradebook yet, and write the feedback."""
-    results, new = Results(course, batch.problem_set), {}
+    """Let nbgrader keep the marks of what has run and isn't in the gradebook yet, and write the feedback.
+
+    The feedback is also written anew when marks have changed since, by a person's hand for one.
+    """
+    problem_set, results, new = batch.problem_set, Results(course, batch.problem_set), {}
     for hand_in in batch.hand_ins:
-        key = key_of(batch.problem_set, _bytes(hand_in))
-        note = course / "autograded" / hand_in.student / batch.problem_set.name / "graded.txt"
-        if results.has(hand_in.student, key) and not (note.is_file() and note.read_text() == key):
-            new[hand_in.student] = hand_in.name, key
-    if not new:
-        return
-    names = {student: name for student, (name, _) in new.items()}
-    gradebook.record(
-        course,
-        batch.problem_set,
-        names,
-        lambda student: gradebook.Entry(student, names.get(student, student), results[student]),
-    )
-    gradebook.feedback(course, batch.problem_set, lambda student: results[student].verdicts)
+        key = key_of(problem_set, _bytes(hand_in))
+        if results.has(hand_in.student, key) and results.note(hand_in.student, "gradebook") != key:
+            new[hand_in.student] = hand_in, key
+    if new:
+        gradebook.record(course, problem_set, {student: h for student, (h, _) in new.items()}, results)
     for student, (_, key) in new.items():
-        (course / "autograded" / student / batch.problem_set.name / "graded.txt").write_text(key)
+        results.set_note(student, "gradebook", key)
+    states = {student: repr(score) for student, score in gradebook.scores(course, problem_set).items()}
+    if any(results.note(student, "feedback") != state for student, state in states.items()):
+        gradebook.feedback(course, problem_set, lambda student: results[student].verdicts)
+    for student, state in states.items():
+        results.set_note(student, "feedback", state)

@@ -31,11 +31,13 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     SaveAutoGrades,
 )
+from nbproof.store import write_atomically
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
-from grading.marking import HIDDEN_FAILED, Marked, Verdict
+from grading.marking import HIDDEN_FAILED, Verdict
 from grading.problem_set import ProblemSet, is_hidden, released, role
+from grading.store import Results
 
 COURSE_ID = "d2lmini"
 
@@ -134,35 +136,36 @@ def student_id(name: str) -> str:
     return "".join(quote(each, safe="") if each in '[]*?+%/\\"' else each for each in name.strip())
 
 
-class Entry(NamedTuple):
-    """One hand-in that has run."""
+class HandIn(NamedTuple):
+    """A file that somebody has handed in."""
 
-    student: str
+    student: str  # nbgrader's id
     name: str  # as the folder says it
-    marked: Marked
+    file: Path
 
 
-def record(
-    course: Path, problem_set: ProblemSet, students: dict[str, str], entry: Callable[[str], Entry]
-) -> None:
-    """Let nbgrader read the marks of some students, {id: name}, and keep them.
+def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], results: Results) -> None:
+    """Let nbgrader read the marks of some students, {id: hand-in}, and keep them.
 
-    What was entered by hand stays. `entry` gives the notebooks one at a time, so that memory stays flat.
+    What was entered by hand stays. A file timestamp.txt beside a hand-in says when it came, as in nbgrader.
     """
     settings, name = config(course), problem_set.name
-    for student, label in students.items():
+    for student, hand_in in hand_ins.items():
         place = course / "submitted" / student / name
         place.mkdir(parents=True, exist_ok=True)
-        _write(place / f"{name}.ipynb", entry(student).marked.notebook)
+        text = nbformat.writes(results[student].notebook)
+        write_atomically(place / f"{name}.ipynb", text.encode())
+        if (stamp := hand_in.file.parent / "timestamp.txt").is_file():
+            shutil.copyfile(stamp, place / stamp.name)
         shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
         with Gradebook(_address(course, settings), COURSE_ID) as book:
-            book.update_or_create_student(student, last_name=label)
+            book.update_or_create_student(student, last_name=hand_in.name)
 
     class Outputs(NbGraderPreprocessor):
         """Stands where nbgrader would run the notebook: it has run, in a box."""
 
         def preprocess(self, notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-            ran = entry(resources["nbgrader"]["student"]).marked.notebook
+            ran = results[resources["nbgrader"]["student"]].notebook
             outputs = {cell.id: cell.outputs for cell in ran.cells if cell.cell_type == "code"}
             for cell in notebook.cells:
                 if cell.cell_type == "code":
@@ -178,11 +181,6 @@ def record(
         CheckCellMetadata,
     ]
     _start(converter, f"grade {name}")
-
-
-def _write(file: Path, notebook: NotebookNode) -> None:
-    file.unlink(missing_ok=True)
-    file.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
 def _start(converter: Any, what: str) -> None:

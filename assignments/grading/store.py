@@ -56,6 +56,15 @@ class Results:
         content = json.dumps({"key": key, "marked": text}, ensure_ascii=False)
         write_atomically(self.file(student), content.encode())
 
+    def note(self, student: str, what: str) -> str:
+        """What was noted of a student's hand-in; empty if nothing was."""
+        file = self.folder / f"{student}.{what}"
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def set_note(self, student: str, what: str, text: str) -> None:
+        if self.note(student, what) != text:
+            write_atomically(self.folder / f"{student}.{what}", text.encode())
+
     def has(self, student: str, key: str) -> bool:
         """Whether this very hand-in has run; a file that is damaged counts as none."""
         try:

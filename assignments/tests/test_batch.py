@@ -11,8 +11,9 @@ import pytest
 from grading import batch, gradebook
 from grading.answers import hand_in
 from grading.attacks import attacks
-from grading.batch import Batch, HandIn, belongs_to, find, grade, workers
+from grading.batch import Batch, belongs_to, find, grade, workers
 from grading.box import Limits
+from grading.gradebook import HandIn
 from grading.release import leaks, release_all
 from grading.store import Results, from_text, key_of, to_text
 from tiny import as_bytes, tiny
@@ -106,6 +107,33 @@ def test_marks_given_by_hand_outlive_a_new_hand_in(graded: Path) -> None:
     grade(graded / "hand-ins", course, [PS], jobs=1, limits=LIMITS)
     row = rows(course)["Zoë 王", "all"]
     assert row["points"] == "67", "60 for shift, 0 for size, 7 by hand"
+    page = course / "feedback" / "Zoë 王" / "tiny" / "tiny.html"
+    assert "67.0 / 100.0" in page.read_text(encoding="utf-8")
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", gradebook.COURSE_ID) as book:
+        book.find_grade("explain-odd", "tiny", "tiny", "Zoë 王").manual_score = 9
+        book.db.commit()
+    grade(graded / "hand-ins", course, [PS], jobs=1, limits=LIMITS)
+    assert rows(course)["Zoë 王", "all"]["points"] == "69"
+    assert "69.0 / 100.0" in page.read_text(encoding="utf-8"), "marks by hand come into the feedback"
+
+
+def test_a_hand_in_after_the_due_date_is_late(boxes: None, tmp_path: Path) -> None:
+    from nbgrader.api import Gradebook
+
+    write_class(tmp_path / "in", {"late": CLASS["Zoë 王"], "early": CLASS["Zoë 王"]})
+    for name, day in (("late", 3), ("early", 1)):
+        (tmp_path / "in" / name / "timestamp.txt").write_text(f"2026-11-0{day} 12:00:00.000000 UTC")
+    course = tmp_path / "course"
+    course.mkdir()
+    penalty = "c = get_config()\nc.LateSubmissionPlugin.penalty_method = 'zero'\n"
+    (course / "nbgrader_config.py").write_text(penalty)
+    gradebook.release(course, PS)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", gradebook.COURSE_ID) as book:
+        book.update_or_create_assignment("tiny", duedate="2026-11-02 00:00:00 UTC")
+    assert grade(tmp_path / "in", course, [PS], jobs=2, limits=LIMITS) == 0
+    totals = {name: row["points"] for (name, task), row in rows(course).items() if task == "all"}
+    assert totals == {"late": "0", "early": "90"}
 
 
 def test_a_changed_problem_set_with_graded_hand_ins_is_refused(graded: Path) -> None:
