@@ -14,9 +14,10 @@ from grading.attacks import attacks
 from grading.problem_set import ProblemSet, is_answer, role
 
 NAMES = (
-    "Ada Lovelace", "Zoë Krüger", "李 明", "王芳", "Иван Петров", "Ngô Bảo Châu", "María José", "O'Brien, Pat",
-    "Søren Aa.", "محمد علي", "देवी शर्मा", "山田 花子", "김민수", "Łukasz", "anna-lena", "Bob [2nd try]", "c.d.e",
-    "Élodie", "Fatima", "Giorgos Παπ", "Hana", "Ibrahim", "Jo", "Kofi", "Lea", "Mia", "Noah", "Olu", "Pía", "Quinn",
+    "Ada Lovelace", "Zoë Krüger", "李 明", "王芳", "Иван Петров", "Ngô Bảo Châu", "María José",
+    "O'Brien, Pat", "Søren Aa.", "محمد علي", "देवी शर्मा", "山田 花子", "김민수", "Łukasz", "anna-lena",
+    "Bob [2nd try]", "c.d.e", "Élodie", "Fatima", "Giorgos Παπ", "Hana", "Ibrahim", "Jo", "Kofi", "Lea",
+    "Mia", "Noah", "Olu", "Pía", "Quinn",
 )  # fmt: skip
 HOSTILE = (
     "endless loop",
