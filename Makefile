@@ -34,7 +34,7 @@ TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-r
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands choose clean data
-.PHONY: assignments example-class grade check test-course mutate-course
+.PHONY: assignments test-assignments example-class grade check test-course mutate-course
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -50,14 +50,17 @@ setup: $(STAMP)  ## make .venv and install everything
 run: data  ## run the chapters into build/ and print each one's result
 	@$(NBPROOF) run $(CHAPTERS)
 
-test: lint data test-nbproof $(COURSE_TOOLS)  ## lint, unit tests, doctests, and every chapter against its stored outputs
-	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini assignments
+test: lint data test-nbproof test-assignments  ## lint, unit tests, doctests, and every chapter against its stored outputs
+	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini
 
-test-fast: lint data $(COURSE_TOOLS)  ## the same without the chapters that train networks
-	@chapters="$$($(NBPROOF) list --reverse --fast)" && $(TWO) $$chapters README.md tests d2lmini assignments
+test-fast: lint data  ## the same without the chapters that train networks
+	@chapters="$$($(NBPROOF) list --reverse --fast)" && $(TWO) $$chapters README.md tests d2lmini
 
 test-nbproof: $(STAMP)  ## the tests of nbproof, which compares the outputs
 	@cd nbproof && OMP_NUM_THREADS=1 ../$(PYTEST) -n 2 --dist loadfile
+
+test-assignments: $(COURSE_TOOLS)  ## the tests of the problem sets and of their grader, but for the long ones
+	@cd assignments && OMP_NUM_THREADS=1 ../$(PYTEST) --nbval -n 2 --dist loadfile
 
 lint: $(STAMP)  ## ruff, on modules and notebooks
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
@@ -109,7 +112,7 @@ grade: $(COURSE_TOOLS)  ## grade hand-ins: make grade SUBMISSIONS=folder (goes o
 	  $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(UNSAFE),--unsafe)
 
 test-course: $(COURSE_TOOLS)  ## all tests of the course: attacks, two hundred answers, Dask (minutes)
-	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile -m "full or not full" assignments
+	@cd assignments && OMP_NUM_THREADS=1 ../$(PYTEST) --nbval -n 2 --dist loadfile -m "full or not full"
 
 mutate-course: $(COURSE_TOOLS)  ## wrong answers, one at a time: do they lose their marks, and only theirs?
 	@$(GRADING) mutate --results tests/proofs.json $(if $(SET),--set $(SET))
