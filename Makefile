@@ -71,8 +71,9 @@ lab: $(STAMP)  ## JupyterLab on the notebooks
 update: data  ## run the chapters and store their outputs in notebooks/
 	@$(NBPROOF) update $(CHAPTERS)
 
-bench: data  ## measure training, cross-correlation, NumPy's LeNet, folding, loading, importing
+bench: data $(COURSE_TOOLS)  ## measure training, cross-correlation, NumPy's LeNet, folding, loading, grading
 	@OPENBLAS_NUM_THREADS=1 $(PY) tools/bench.py
+	@$(GRADING) bench --set ps1
 
 bands: data  ## measure, over seeds, the bands that training must keep (an hour and more)
 	@$(NBPROOF) bands $(CHAPTERS)

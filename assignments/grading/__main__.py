@@ -37,7 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     mutate.add_argument("--results", type=Path, default=None, help="a JSON file for the figures")
     mutate.add_argument("--jobs", type=int, default=0)
 
-    for command in (release, grade, check, example, mutate):
+    bench = commands.add_parser("bench", help="how long grading takes, beside nbgrader alone")
+    bench.add_argument("--counts", type=int, nargs="+", default=[25, 50, 100])
+    bench.add_argument("--plain", type=int, default=10, help="hand-ins for nbgrader alone")
+
+    for command in (release, grade, check, example, mutate, bench):
         command.add_argument("--set", nargs="*", default=[], dest="sets", help="only these problem sets")
         command.add_argument("--sources", type=Path, default=SOURCES, help="the folder of source notebooks")
     args = parser.parse_args(argv)
@@ -68,6 +72,10 @@ def run(args: argparse.Namespace, sets: list[ProblemSet]) -> int:
         from grading.example import make
 
         return make(args.folder, sets)
+    if args.command == "bench":
+        from grading.bench import main as measure
+
+        return measure(sets, args)
     from grading.mutate import mutate
 
     return mutate(sets, args.results, args.jobs or None)

@@ -1,4 +1,4 @@
-"""The box in which a stranger's program runs: `python -m grading.box LIMITS FILE COMMAND…` goes into it.
+"""The box in which a stranger's program runs: `python -m grading.box PARENT LIMITS FILE COMMAND…`.
 
 Bubblewrap gives the program a file system in which only Python, its packages and this book's package exist,
 read-only, with a scratch folder in memory. A filter of system calls forbids new processes; the limits that
@@ -11,13 +11,16 @@ Nothing here imports torch or Jupyter: it runs once before every kernel.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib.util
 import json
 import os
 import resource
 import shutil
+import signal
 import site
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +31,7 @@ SYSTEM = (
     "/etc/alternatives",
 )  # fmt: skip
 MEBIBYTE = 2**20
+PR_SET_PDEATHSIG = 1
 CLONE_THREAD = 0x00010000  # the flag of the system call clone that makes a thread, not a process
 # Calls that a problem set has no use for, and that look into other processes or change the box.
 FORBIDDEN = (
@@ -55,7 +59,11 @@ def missing() -> str:
         return f"bubblewrap needs Linux, and this is {sys.platform}"
     if shutil.which("bwrap") is None:
         return "the program bwrap is missing (Debian and Ubuntu: apt-get install bubblewrap)"
-    return ""
+    tried = subprocess.run(
+        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
+    )
+    # Some systems forbid what it needs, namespaces of users, to everybody but root.
+    return f"bwrap doesn't work here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 def package() -> Path:
@@ -131,9 +139,20 @@ def system_calls() -> int:
     return copy
 
 
+def end_with(parent: int) -> None:
+    """Make Linux end this process, and so the box, when its parent dies; end now if it already has.
+
+    Bubblewrap asks for the same, but only once it runs: a parent that dies before would leave it behind.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that wanted this box has died")
+
+
 def main(arguments: list[str]) -> None:
     """Become the program, in the box."""
-    limits, file = Limits(**json.loads(arguments[0])), Path(arguments[1])
+    parent, limits, file = int(arguments[0]), Limits(**json.loads(arguments[1])), Path(arguments[2])
+    end_with(parent)
     for kind, most in (
         (resource.RLIMIT_AS, limits.memory),
         (resource.RLIMIT_CPU, limits.processor_seconds),
@@ -142,7 +161,7 @@ def main(arguments: list[str]) -> None:
     ):
         resource.setrlimit(kind, (most, most))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where IPython would say that Ctrl-C doesn't reach it
-    line = command(file.parent, limits, system_calls()) + arguments[2:]
+    line = command(file.parent, limits, system_calls()) + arguments[3:]
     os.execvp(line[0], line)
 
 

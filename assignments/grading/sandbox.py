@@ -29,7 +29,8 @@ class BoxedSpecs(KernelSpecManager):
         self.limits = limits
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        box = [sys.executable, "-m", "grading.box", json.dumps(self.limits._asdict()), "{connection_file}"]
+        limits = json.dumps(self.limits._asdict())
+        box = [sys.executable, "-m", "grading.box", str(os.getpid()), limits, "{connection_file}"]
         kernel = [os.path.abspath(sys.executable), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         kernel += ["--HistoryManager.enabled=False"]
         # A signal would end bubblewrap itself; a message reaches the kernel inside.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from grading.box import MEBIBYTE, Limits, missing, readable
 from grading.marking import Ran, run_cell
@@ -144,12 +149,37 @@ def test_processor_time_has_an_end() -> None:
         run_cell(kernel, "while True:\n  try:\n    while True: pass\n  except BaseException: pass", 60)
 
 
+def test_a_box_ends_with_the_process_that_made_it() -> None:
+    code = (
+        "import os\nfrom grading.box import Limits\nfrom grading.sandbox import boxed_kernel\n"
+        "with boxed_kernel(Limits()) as kernel:\n    print(kernel.km.provisioner.pid, flush=True)\n"
+        "    os._exit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    pid, end = int(done.stdout), time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
+def test_a_box_whose_maker_has_died_meanwhile_starts_nothing(tmp_path: Path) -> None:
+    limits = json.dumps(Limits()._asdict())
+    command = [sys.executable, "-m", "grading.box", "1", limits, f"{tmp_path}/file", "/bin/echo", "ran"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "has died" in done.stderr and "ran" not in done.stdout
+
+
 def test_no_readable_folder_holds_the_course() -> None:
     course = Path(__file__).resolve().parent.parent
     assert not any(course.is_relative_to(folder) or folder.is_relative_to(course) for folder in readable())
 
 
 def test_a_machine_without_boxes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = subprocess.CompletedProcess("bwrap", 1, stderr="bwrap: no permission\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.run", lambda *args, **kwargs: failed)
+        assert missing() == "bwrap doesn't work here: bwrap: no permission"
+    assert missing() == ""
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert "bwrap is missing" in missing()
     monkeypatch.setattr("sys.platform", "darwin")
