@@ -1,4 +1,4 @@
-"""Both pyproject.toml, environment.yml and constraints.txt name the same packages."""
+"""All pyproject.toml, environment.yml and constraints.txt name the same packages."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ def project(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-PROJECT, ENGINE = project(ROOT), project(ROOT / "nbproof")
+PROJECT, ENGINE, COURSE = project(ROOT), project(ROOT / "nbproof"), project(ROOT / "assignments")
 EXTRAS = {**PROJECT["optional-dependencies"], "test of nbproof": ENGINE["optional-dependencies"]["test"]}
 CONDA_NAMES = {"torch": "pytorch"}  # where conda's name is another
 CONDA_ONLY = {"python", "pip"}
@@ -29,6 +29,13 @@ def requirements() -> dict[str, Requirement]:
     for extra in EXTRAS.values():
         lines += extra
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def with_the_course() -> dict[str, Requirement]:
+    """Those of the course too, which isn't in environment.yml: pip installs it on top."""
+    ours = {PROJECT["name"], ENGINE["name"]}
+    course = {each.name: each for each in map(Requirement, COURSE["dependencies"]) if each.name not in ours}
+    return course | requirements()
 
 
 def conda() -> dict[str, Requirement]:
@@ -44,7 +51,9 @@ def test_conda_lets_pip_install_both_packages():
 
 
 def test_a_package_of_both_has_one_range():
-    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *(x for e in EXTRAS.values() for x in e)]
+    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *COURSE["dependencies"]]
+    lines += [line for extra in EXTRAS.values() for line in extra]
+    lines = [line for line in lines if line not in (PROJECT["name"], ENGINE["name"])]
     ranges: dict[str, set[str]] = {}
     for requirement in map(Requirement, lines):
         ranges.setdefault(requirement.name, set()).add(str(requirement.specifier))
@@ -74,14 +83,14 @@ def test_conda_has_the_same_python():
     assert str(conda()["python"].specifier) == PROJECT["requires-python"]
 
 
-@pytest.mark.parametrize("name", requirements())
+@pytest.mark.parametrize("name", with_the_course())
 def test_every_dependency_is_pinned_inside_its_range(name):
-    assert requirements()[name].specifier.contains(pins()[re.sub(r"[-_.]+", "-", name)])
+    assert with_the_course()[name].specifier.contains(pins()[re.sub(r"[-_.]+", "-", name)])
 
 
-@pytest.mark.parametrize("name", requirements())
+@pytest.mark.parametrize("name", with_the_course())
 def test_ranges_are_open(name):
-    operators = {specifier.operator for specifier in requirements()[name].specifier}
+    operators = {specifier.operator for specifier in with_the_course()[name].specifier}
     assert operators == {">="}, "an upper limit breaks a reader's environment one day"
 
 

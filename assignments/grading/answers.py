@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from grading.problem_set import ProblemSet, is_answer, is_hidden, released, role, task_of
+from grading.problem_set import (
+    BEGIN_SOLUTION,
+    END_SOLUTION,
+    ProblemSet,
+    is_answer,
+    is_hidden,
+    released,
+    role,
+    task_of,
+)
 
 ANSWERS = Path(__file__).resolve().parent.parent / "answers"
 
@@ -63,4 +72,7 @@ def hand_in(
             cell.source = given
         elif is_hidden(cell) or not (solved and is_answer(cell)):
             cell.source = released(cell)
+        else:
+            marks = (BEGIN_SOLUTION, END_SOLUTION)
+            cell.source = "\n".join(line for line in cell.source.split("\n") if line.strip() not in marks)
     return notebook

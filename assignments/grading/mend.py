@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.problem_set import ProblemSet, defined_names, is_answer, released, role
+from grading.problem_set import ProblemSet, defined_names, is_answer, is_hidden, released, role
 
 MOST_BYTES, MOST_CELLS = 20_000_000, 1000
 
@@ -126,13 +126,17 @@ def compare(
     ]
     if missing and not blank:
         findings.append(Finding("form", f"cells are missing: {', '.join(missing)}"))
+    changed: dict[str, list[str]] = {"tampering": [], "form": []}
     for name, cell in chosen.items():
         mine = ours[name]
         if is_answer(mine) or mine.cell_type != "code":
             continue
         if cell.source.strip() not in (released(mine).strip(), mine.source.strip()):
-            kind = "tampering" if name.partition("-hidden")[1] or name.endswith("-public") else "form"
-            findings.append(Finding(kind, f"{name}: this cell was changed; the one handed out is used"))
+            is_test = is_hidden(mine) or name.endswith("-public")
+            changed["tampering" if is_test else "form"].append(name)
+    for kind, names in changed.items():
+        if names:
+            findings.append(Finding(kind, f"changed, so those handed out are used: {', '.join(names)}"))
 
 
 def assemble(

@@ -120,10 +120,11 @@ def section(
     rows = []
     for hand_in in graded:
         findings = results[hand_in.student].findings
-        for finding in findings:
+        for kind in {finding.kind for finding in findings}:
+            texts = [html.escape(finding.text) for finding in findings if finding.kind == kind]
             page = f"feedback/{hand_in.student}/{problem_set.name}/{problem_set.name}.html"
             name = f'<a href="{html.escape(quote(page))}">{html.escape(hand_in.name)}</a>'
-            rows.append([name, KINDS[finding.kind], html.escape(finding.text)])
+            rows.append([name, KINDS[kind], "<br>".join(texts)])
     rows.sort(key=lambda row: list(KINDS.values()).index(row[1]))
     person = "<p>No hand-in needs a person for anything else.</p>"
     if rows:
