@@ -1,4 +1,4 @@
-"""The figures of all proofs as tables: `make proof-table` writes them into the READMEs of nbproof and tests.
+"""The figures of all proofs as tables: `make proof-table` writes them into three READMEs.
 
 Nothing is measured here: the figures are those of proofs.json, which the commands in the tables have written.
 """
@@ -16,6 +16,7 @@ from nbproof import store
 TESTS = Path(__file__).resolve().parent
 RESULTS = TESTS / "proofs.json"
 ENGINE, BOOK = TESTS.parent / "nbproof" / "README.md", TESTS / "README.md"
+COURSE = TESTS.parent / "assignments" / "README.md"
 VERDICTS = ENGINE.with_name("VERDICTS.md")
 NOT = "not measured"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
@@ -79,6 +80,24 @@ def changes_rows(outputs: dict[str, Any] | None) -> Iterator[tuple[str, str, str
             yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
 
 
+def course_page(found: dict[str, Any] | None) -> str:
+    """What the grader did with wrong answers, and with right ones that are unusual."""
+    if found is None:
+        return f"{NOT.capitalize()}.\n"
+    wrong, right = found["wrong answers"], found["unusual right answers"]
+    lost, full = found["that lost what they should, and nothing else"], found["with all points"]
+    lines = ["| what | figure | command |", "|---|---|---|"]
+    lines += [
+        f"| {what} | {figure} | `make mutate-course` |"
+        for what, figure in (
+            ("wrong answers that lost the points of the table, and no others", f"{lost} of {wrong}"),
+            ("unusual right answers with all points", f"{full} of {right}"),
+        )
+    ]
+    lines += ["", *(f"- not marked as it should be: {each}" for each in found["survivors"])]
+    return "\n".join([*lines, *versions({"": found})]) + "\n"
+
+
 def versions(found: dict[str, Any]) -> list[str]:
     """What was measured with what, a line for each set of versions."""
     sets = dict.fromkeys(
@@ -103,7 +122,8 @@ def pages(found: dict[str, Any]) -> dict[Path, str]:
     from nbproof.mutate import report  # the faults' own table
 
     package = report(found["package"]) if "package" in found else f"{NOT.capitalize()}.\n"
-    texts = {ENGINE: engine_page(found), BOOK: package}
+    course = course_page(found.get("wrong answers"))
+    texts = {ENGINE: engine_page(found), BOOK: package, COURSE: course}
     whole = {path: with_page(path.read_text(encoding="utf-8"), text) for path, text in texts.items()}
     return {**whole, VERDICTS: verdicts_page(found)}
 

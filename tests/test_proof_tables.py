@@ -45,6 +45,20 @@ def test_what_was_not_measured_is_called_so():
     }
 
 
+def test_the_courses_figures_name_who_survived():
+    assert proof_tables.course_page(None) == "Not measured.\n"
+    found = {
+        "wrong answers": 4,
+        "that lost what they should, and nothing else": 3,
+        "unusual right answers": 2,
+        "with all points": 2,
+        "survivors": ["ps1 size, off by one"],
+        "settings": {"torch": "2.9"},
+    }
+    page = proof_tables.course_page(found)
+    assert "| 3 of 4 |" in page and "| 2 of 2 |" in page and "off by one" in page and "torch 2.9" in page
+
+
 def test_a_readme_without_its_marks_is_refused():
     with pytest.raises(ValueError, match="figures: begin"):
         proof_tables.with_page("# Title\n", "text")
