@@ -128,7 +128,7 @@ def with_cell(problem_set: ProblemSet, source: str) -> NotebookNode:
     """A hand-in whose every answer is nonsense, with one more cell after the imports."""
     notebook = with_answers(problem_set, "Yes = lambda: lambda *args, **kwargs: 0")
     place = next(count for count, cell in enumerate(notebook.cells) if is_answer(cell))
-    notebook.cells.insert(place, new_code_cell(source))
+    notebook.cells.insert(place, new_code_cell(source, id="attack"))
     return notebook
 
 
