@@ -36,7 +36,7 @@ CELLS = {
     ),
     "reading the gradebook and the tests": (
         "import os\nfor place, _, names in os.walk('/'):\n"
-        "    if 'site-packages' in place or place.startswith(('/proc', '/usr')):\n        continue\n"
+        "    if '/lib/python' in place or place.startswith(('/proc', '/usr')):\n        continue\n"
         "    for name in names:\n        if name.endswith(('.db', '.ipynb', '.csv', '.toml')):\n"
         "            print('FOUND', place, name)"
     ),

@@ -199,11 +199,9 @@ class Runner:
     def __exit__(self, *details: Any) -> None:
         self.stack.close()
 
-    def start(self) -> Kernel:
-        """A kernel in which all that the student wrote has run, but for what did harm."""
+    def start(self) -> None:
         self.stack.close()
         self.kernel = self.stack.enter_context(self.kernel_of(self.limits))
-        return self.kernel
 
     def out_of_time(self) -> bool:
         return time.monotonic() > self.end
@@ -233,25 +231,22 @@ class Runner:
         if Finding(kind, text) not in self.findings:
             self.findings.append(Finding(kind, text))
 
-    def revive(self) -> bool:
-        """Start again and run the student's cells again, if the kernel has died; whether there is one now."""
-        while self.kernel is None:
-            if self.restarts == MOST_RESTARTS or self.out_of_time():
-                return False
+    def revive(self, before: int | None = None) -> None:
+        """If the kernel has died, start one and run the student's cells again, or the first of them."""
+        while self.kernel is None and self.restarts < MOST_RESTARTS and not self.out_of_time():
             self.restarts += 1
             self.start()
-            for cell in self.cells:
+            for cell in self.cells[:before]:
                 if cell.id not in self.harmful and self.kernel is not None:
                     self.run(cell.id, cell.source)
-        return True
 
     def run_all(self) -> None:
         """Run the student's cells and keep their outputs."""
         self.start()
-        for count, cell in enumerate(self.cells, start=1):
-            self.revive()
+        for count, cell in enumerate(self.cells):
+            self.revive(before=count)
             ran = self.run(cell.id, cell.source)
-            cell.execution_count = count
+            cell.execution_count = count + 1
             errors = [] if ran.error is None or _shows_error(ran) else [error_output(*ran.error)]
             cell.outputs = ran.outputs + errors
 

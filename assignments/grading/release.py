@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from grading import gradebook
+from grading.marking import expectations_in
 from grading.mend import read
-from grading.problem_set import BEGIN_HIDDEN, BEGIN_SOLUTION, ProblemSet, without
+from grading.problem_set import BEGIN_HIDDEN, BEGIN_SOLUTION, ProblemSet, is_hidden, released, without
 
 
 def release_all(course: Path, sets: list[ProblemSet]) -> int:
     """Release them all, and look whether anything leaks; 1 if it does."""
     for problem_set in sets:
+        check_tests(problem_set)
         made = gradebook.release(course, problem_set)
         if found := leaks(problem_set, made.read_bytes()):
             made.unlink()
             raise RuntimeError(f"{problem_set.name} isn't released, it would show: {'; '.join(found)}")
         print(f"{problem_set.name}: {made}")
     return 0
+
+
+def check_tests(problem_set: ProblemSet) -> None:
+    """Raise unless every cell of hidden tests has an expectation that the grader can make wrong."""
+    for name, cell in problem_set.cells().items():
+        calls = expectations_in(ast.parse(cell.source)) if is_hidden(cell) else None
+        if calls == [] or any(len(call.args) != 3 for call in calls or ()):
+            raise ValueError(
+                f"{problem_set.name}, {name}: hidden tests need `expect(got, wanted, why)`, all three by position, at "
+                "least once: the grader makes one wrong to see that the cell can fail"
+            )
 
 
 def secrets(problem_set: ProblemSet) -> dict[str, list[str]]:
@@ -47,6 +61,4 @@ def leaks(problem_set: ProblemSet, text: bytes) -> list[str]:
 
 def _is_public(problem_set: ProblemSet, line: str) -> bool:
     """Whether a line also stands where everybody may read it, such as `total = 0` in an example."""
-    from grading.problem_set import released
-
     return any(line in released(cell) for cell in problem_set.cells().values())

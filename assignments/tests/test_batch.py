@@ -222,6 +222,15 @@ def test_a_result_survives_the_disk(boxes: None, tmp_path: Path) -> None:
     assert key_of(PS, b"1") != key_of(PS, b"2") != key_of(PS._replace(source="x"), b"2")
 
 
+def test_hidden_tests_that_cant_fail_are_not_released(tmp_path: Path) -> None:
+    for line in ("assert size == (4, 2)", "expect(size[0], 4, why='the height')"):
+        notebook = PS.notebook()
+        (tests,) = [cell for cell in notebook.cells if cell.id == "size-hidden"]
+        tests.source = f"# 30 points.\n### BEGIN HIDDEN TESTS\n{line}\n### END HIDDEN TESTS"
+        with pytest.raises(ValueError, match="tiny, size-hidden: hidden tests need `expect"):
+            release_all(tmp_path, [PS._replace(source=nbformat.writes(notebook))])
+
+
 def test_releases_hold_no_solution_and_no_hidden_test(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert release_all(tmp_path / "out", [PS]) == 0
     made = tmp_path / "out" / "release" / "tiny" / "tiny.ipynb"

@@ -17,6 +17,7 @@ from grading.marking import (
     with_wrong_expectation,
 )
 from grading.sandbox import boxed_kernel
+from nbformat.v4 import new_code_cell
 from tiny import as_bytes, tiny
 
 from d2lmini.course import Unexpected, expect
@@ -68,8 +69,17 @@ class TestRun:
         assert passed(result) == ["size-hidden"]
         assert "crash" in {finding.kind for finding in result.findings}
 
+    def test_after_a_death_only_the_cells_above_run_again(self) -> None:
+        notebook = hand_in(PS, {"size": "size = (4, 2)\ncount = globals().get('count', 0) + 1"})
+        place = next(n for n, cell in enumerate(notebook.cells) if cell.id == "size")
+        notebook.cells.insert(place, new_code_cell("import os\nos._exit(1)", id="death"))
+        notebook.cells.append(new_code_cell("count", id="last"))
+        result = mark(PS, as_bytes(notebook), LIMITS, boxed_kernel, seed=0)
+        (last,) = [cell for cell in result.notebook.cells if cell.source == "count"]
+        assert last.outputs[0].data["text/plain"] == "1" and len(passed(result)) == 3
+
     def test_a_loop_without_end_costs_only_its_task(self) -> None:
-        result = marked({"shift": "def shift(x, by):\n    while True: pass"}, cell_seconds=4)
+        result = marked({"shift": "def shift(x, by):\n    while True: pass"}, cell_seconds=1)
         assert passed(result) == ["size-hidden"]
         assert {finding.kind for finding in result.findings} == {"time"}
 
