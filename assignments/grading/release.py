@@ -29,8 +29,8 @@ def check_tests(problem_set: ProblemSet) -> None:
         calls = expectations_in(ast.parse(cell.source)) if is_hidden(cell) else None
         if calls == [] or any(len(call.args) != 3 for call in calls or ()):
             raise ValueError(
-                f"{problem_set.name}, {name}: hidden tests need `expect(got, wanted, why)`, all three by position, at "
-                "least once: the grader makes one wrong to see that the cell can fail"
+                f"{problem_set.name}, {name}: hidden tests need `expect(got, wanted, why)`, all three by "
+                "position, at least once: the grader makes one wrong to see that the cell can fail"
             )
 
 
