@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nbproof import faults
+from nbproof.mutate import quick
 from nbproof.notebook import text_of
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
@@ -105,3 +106,22 @@ def test_a_place_that_an_operator_trips_over_is_passed_by(tmp_path):
     source = "import zlib\n\ntry:\n    x = 1 + 1\nexcept (OSError, zlib.error):\n    x = 0\n"
     (tmp_path / "__init__.py").write_text(source, encoding="utf-8")
     assert len(list(faults.generated(tmp_path, 1))) > 10
+
+
+def test_a_quick_copy_lacks_the_trainings_and_what_needs_them(tmp_path):
+    cells = {
+        "a": "for n in range(3): x = n",
+        "training": "n = net = train()",
+        "needs-it": "y = net(x)",
+        "needs-that": "def f(): return y",
+        "has-its-own": "for n in (1, 2): print(n, x)",
+        "again": "net = 3",
+        "fine": "print(net)",
+    }
+    notebook = new_notebook()
+    for name, source in cells.items():
+        notebook.cells.append(new_code_cell(source, id=name))
+    notebook.cells[1].metadata.nbproof = {"kind": "statistical"}
+    (tmp_path / "a.ipynb").write_bytes(text_of(notebook))
+    kept = [cell.id for cell in quick(tmp_path / "a.ipynb", "nbproof").cells]
+    assert kept == ["a", "has-its-own", "again", "fine"]

@@ -12,6 +12,7 @@ kept in `build/`, and hold as long as package, notebooks and tests stay as they 
 from __future__ import annotations
 
 import argparse
+import ast
 import functools
 import hashlib
 import importlib
@@ -19,7 +20,6 @@ import json
 import multiprocessing
 import os
 import signal
-import symtable
 import sys
 import tempfile
 import time
@@ -271,20 +271,80 @@ def quick(path: Path, key: str) -> NotebookNode:
 
 
 def names_in(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell defines, and those that it uses, in its functions too.
+    """The names that a cell defines, and those that it needs from cells before it, in its functions too.
 
-    >>> [sorted(names) for names in names_in("def f(x):\\n    return x + y\\nz = 1")]
-    [['f', 'z'], ['y']]
+    >>> [sorted(names) for names in names_in("def f(x):\\n    return x + y + z\\nz = 1\\nfor n in z: n")]
+    [['f', 'n', 'z'], ['y']]
+    >>> [sorted(names) for names in names_in("a = [b for b in a]; c += 1")]
+    [['a', 'c'], ['a', 'c']]
     """
-    table = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
-    symbols, inner = table.get_symbols(), table.get_children()
-    defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
-    used = {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
-    while inner:
-        scope = inner.pop()
-        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
-        inner += scope.get_children()
-    return defined, used
+    needs = Needs()
+    needs.visit(ast.parse(TransformerManager().transform_cell(source)))
+    return needs.bound, needs.needed | (needs.later - needs.bound)
+
+
+class Needs(ast.NodeVisitor):
+    """Reads code in the order in which it runs: which names it binds, and which it uses unbound."""
+
+    def __init__(self, bound: Iterable[str] = ()) -> None:
+        self.bound, self.needed = set(bound), set[str]()
+        self.later = set[str]()  # what functions use, which run when the whole cell has
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self.bound.add(node.id)
+        elif node.id not in self.bound:
+            self.needed.add(node.id)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for part in (node.value, *node.targets):
+            self.visit(part)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name) and node.target.id not in self.bound:
+            self.needed.add(node.target.id)
+        for part in (node.value, node.target):
+            self.visit(part)
+
+    def visit_For(self, node: ast.For) -> None:
+        for part in (node.iter, node.target, *node.body, *node.orelse):
+            self.visit(part)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self.bound.add((node.asname or node.name).partition(".")[0])
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        self.bound |= {node.name} if node.name else set()
+        self.generic_visit(node)
+
+    def inside(self, node: ast.expr) -> None:
+        """A comprehension: its variables end with it."""
+        before = set(self.bound)
+        for part in node.generators:
+            for each in (part.iter, part.target, *part.ifs):
+                self.visit(each)
+        for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
+            self.visit(value)
+        self.bound = before
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = inside
+
+    def function(self, node: ast.FunctionDef | ast.ClassDef | ast.Lambda) -> None:
+        """A body that runs later: what it uses may be bound after it."""
+        body = node.body if isinstance(node.body, list) else [node.body]
+        arguments = getattr(node, "args", None)
+        own = [arg.arg for arg in ast.walk(arguments) if isinstance(arg, ast.arg)] if arguments else []
+        for early in (*getattr(node, "decorator_list", ()), *getattr(node, "bases", ())):
+            self.visit(early)
+        for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)) if arguments else ():
+            self.visit(default)
+        within = Needs(own)
+        for statement in body:
+            within.visit(statement)
+        self.later |= within.needed | (within.later - within.bound)
+        self.bound |= {node.name} if hasattr(node, "name") else set()
+
+    visit_FunctionDef = visit_ClassDef = visit_Lambda = function
 
 
 def name_of_cell(path: Path, count: int) -> str:
