@@ -146,6 +146,7 @@ def test_comp_conv2d_leaves_rows_rows():
         (lambda: corr2d(NINE, torch.zeros(0, 2)), ValueError, "`K` must not be empty"),
         (lambda: corr2d(NINE > 3, FOUR > 1), TypeError, "must hold real numbers, got torch.bool"),
         (lambda: corr2d_multi_in(torch.zeros(3, 4, 4), torch.zeros(2, 1, 1)), ValueError, "3 channels"),
+        (lambda: corr2d_multi_in(torch.zeros(2, 4, 4), torch.zeros(3, 1, 1)), ValueError, "2 channels"),
         (
             lambda: corr2d_multi_in_out(torch.zeros(3, 4, 4), torch.zeros(5, 2, 1, 1)),
             ValueError,

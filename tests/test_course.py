@@ -110,6 +110,7 @@ def test_a_long_value_is_cut() -> None:
     assert text.endswith(" …") and len(text) == LONGEST + 2
     assert shown(plain("a" * (LONGEST - 2))) == repr("a" * (LONGEST - 2))
     assert shown(plain(["conv", "pool"])) == "['conv', 'pool']"
+    assert shown(plain(())) == "()" and shown(plain([1])) == "(1,)"
 
 
 def test_a_value_that_needs_a_gradient_can_be_compared() -> None:

@@ -487,6 +487,11 @@ CONV = made(scratch.Conv2D, 2, 3, 3)
         (lambda: LOSS.forward(VECTORS.astype(int), np.zeros(3, int)), TypeError, "floating-point"),
         (lambda: LOSS.forward(BIAS, np.zeros(3, int)), ValueError, "N, classes"),
         (
+            lambda: scratch.numerical_gradient(float, BIAS.astype(complex)),
+            TypeError,
+            "needs float64, got complex128",
+        ),
+        (
             lambda: scratch.numerical_gradient(float, BIAS.astype("f")),
             TypeError,
             "needs float64, got float32",

@@ -247,6 +247,11 @@ def test_outputs_without_a_tensor_have_no_shape():
         (lambda: conv_transpose_output_size(4, 3, dilation=0), ValueError, r"`dilation` \(=0\)"),
         (lambda: conv_transpose_output_size(1, 1, padding=1), ValueError, "would have -1 pixels"),
         (lambda: conv_transpose_output_size(2, 2, output_padding=1), ValueError, "`output_padding`"),
+        (
+            lambda: conv_transpose_output_size(2, 2, output_padding=-1),
+            ValueError,
+            r"`output_padding` \(=-1\)",
+        ),
         (lambda: receptive_field([(3, 0)]), ValueError, "`stride`"),
         (lambda: layer_shapes(nn.Flatten(), (1, 0)), ValueError, r"`input_shape\[1\]` \(=0\)"),
     ],

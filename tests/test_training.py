@@ -550,8 +550,8 @@ def test_shifts_move_by_at_most_so_many_pixels_in_every_direction():
     images = torch.zeros(1, 1, 7, 7)
     images[..., 3, 3] = 1
     generator = torch.Generator().manual_seed(0)
-    for pixels in (1, 2):
-        shifted = (random_shift(images, generator, pixels)[0, 0] for _ in range(300))
+    for pixels in (1, 2, 3):
+        shifted = (random_shift(images, generator, pixels)[0, 0] for _ in range(600))
         places = {tuple(image.nonzero()[0].tolist()) for image in shifted}
         reach = range(3 - pixels, 4 + pixels)
         assert places == {(i, j) for i in reach for j in reach}
