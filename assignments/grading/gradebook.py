@@ -158,7 +158,7 @@ def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], r
         if (stamp := hand_in.file.parent / "timestamp.txt").is_file():
             shutil.copyfile(stamp, place / stamp.name)
         shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
-        with Gradebook(_address(course, settings), COURSE_ID) as book:
+        with opened(settings) as book:
             book.update_or_create_student(student, last_name=hand_in.name)
 
     class Outputs(NbGraderPreprocessor):
@@ -191,8 +191,10 @@ def _start(converter: Any, what: str) -> None:
             raise RuntimeError(f"nbgrader can't {what}: {reason_in(said) or error}") from error
 
 
-def _address(course: Path, settings: Config) -> str:
-    return CourseDirectory(config=settings).db_url
+def opened(settings: Config) -> Gradebook:
+    """The gradebook that the settings name."""
+    place = CourseDirectory(config=settings)
+    return Gradebook(place.db_url, place.course_id)
 
 
 class Score(NamedTuple):
@@ -206,7 +208,7 @@ class Score(NamedTuple):
 def scores(course: Path, problem_set: ProblemSet) -> dict[str, Score]:
     """{student: score} of all that have handed in."""
     settings, found = config(course), {}
-    with Gradebook(_address(course, settings), COURSE_ID) as book:
+    with opened(settings) as book:
         try:
             submissions = book.assignment_submissions(problem_set.name)
         except MissingEntry:
