@@ -18,8 +18,10 @@ PYTHON ?=
 #   SET=ps1                      only this problem set
 #   SCHEDULER=tcp://host:8786    on the workers of a Dask scheduler
 #   UNSAFE=1                     without bubblewrap: hand-ins may do all that you may
+# make assignments RELEASE=folder  releases into another folder
 SUBMISSIONS ?=
 COURSE ?= course
+RELEASE ?= build/assignments
 SET ?=
 SCHEDULER ?=
 UNSAFE ?=
@@ -99,8 +101,8 @@ cost: data  ## time the notebook plugin against plain nbval
 proof-table: $(STAMP)  ## write what these measured into nbproof/README.md and tests/README.md
 	@$(PY) tests/proof_tables.py
 
-assignments: $(COURSE_TOOLS)  ## write what students get of the problem sets into build/assignments/release
-	@$(GRADING) release build/assignments $(if $(SET),--set $(SET))
+assignments: $(COURSE_TOOLS)  ## write what students get of the problem sets into RELEASE/release
+	@$(GRADING) release $(RELEASE) $(if $(SET),--set $(SET))
 
 check: $(COURSE_TOOLS)  ## check your own problem set: make check NOTEBOOK=ps1.ipynb
 	@$(GRADING) check "$(NOTEBOOK)"

@@ -40,6 +40,7 @@ from grading.problem_set import ProblemSet, is_hidden, released, role
 from grading.store import Results
 
 COURSE_ID = "d2lmini"
+MENDED = "mended"  # what nbgrader grades: its folder "submitted" may be where the hand-ins themselves are
 
 
 def config(course: Path) -> Config:
@@ -50,6 +51,7 @@ def config(course: Path) -> Config:
 
         settings = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
     settings.CourseDirectory.root = str(course)
+    settings.CourseDirectory.submitted_directory = MENDED
     settings.CourseDirectory.setdefault("course_id", COURSE_ID)
     return settings
 
@@ -151,7 +153,7 @@ def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], r
     """
     settings, name = config(course), problem_set.name
     for student, hand_in in hand_ins.items():
-        place = course / "submitted" / student / name
+        place = course / MENDED / student / name
         place.mkdir(parents=True, exist_ok=True)
         text = nbformat.writes(results[student].notebook)
         write_atomically(place / f"{name}.ipynb", text.encode())

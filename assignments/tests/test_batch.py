@@ -118,6 +118,18 @@ def test_marks_given_by_hand_outlive_a_new_hand_in(graded: Path) -> None:
     assert "69.0 / 100.0" in page.read_text(encoding="utf-8"), "marks by hand come into the feedback"
 
 
+def test_what_nbgrader_has_collected_stays_as_it_is(boxes: None, tmp_path: Path) -> None:
+    file = tmp_path / "submitted" / "Ada" / "tiny" / "tiny.ipynb"
+    file.parent.mkdir(parents=True)
+    notebook = hand_in(PS)
+    notebook.cells = notebook.cells[:-2]
+    file.write_bytes(as_bytes(notebook))
+    for _ in range(2):
+        assert grade(tmp_path / "submitted", tmp_path, [PS], jobs=1, limits=LIMITS) == 0
+        assert file.read_bytes() == as_bytes(notebook)
+    assert rows(tmp_path)["Ada", "all"]["points"] == "90"
+
+
 def test_a_hand_in_after_the_due_date_is_late(boxes: None, tmp_path: Path) -> None:
     from nbgrader.api import Gradebook
 
