@@ -38,8 +38,8 @@ BLANKS = r"[-+0-9., ()\[\]×=x]{0,40}"
 # The opposite of a value, in the kernel: it doesn't rely on a name that a student could have redefined.
 WRONG = """(lambda w: w + "?" if isinstance(w, str) else (not w) if isinstance(w, bool) else
  [*w, "?"] if isinstance(w, (list, tuple)) and any(isinstance(e, str) for e in w) else
- __import__("numpy").vectorize(lambda v: v * 2 + 1 if 0 <= v < 1e300 else v * 2 - 1 if v > -1e300 else 0.0,
- otypes=[float])(w.detach().numpy() if hasattr(w, "detach") else w))"""
+ __import__("numpy").vectorize(
+ lambda v: float(v) * 2 + (1 if v >= 0 else -1) if abs(float(v)) < 1e300 else 0.0, otypes=[float])(w.detach().numpy() if hasattr(w, "detach") else w))"""
 
 KernelOf = Callable[[Limits], AbstractContextManager[Kernel]]
 
