@@ -39,7 +39,8 @@ BLANKS = r"[-+0-9., ()\[\]×=x]{0,40}"
 WRONG = """(lambda w: w + "?" if isinstance(w, str) else (not w) if isinstance(w, bool) else
  [*w, "?"] if isinstance(w, (list, tuple)) and any(isinstance(e, str) for e in w) else
  __import__("numpy").vectorize(
- lambda v: float(v) * 2 + (1 if v >= 0 else -1) if abs(float(v)) < 1e300 else 0.0, otypes=[float])(w.detach().numpy() if hasattr(w, "detach") else w))"""
+ lambda v: float(v) * 2 + (1 if v >= 0 else -1) if abs(float(v)) < 1e300 else 0.0, otypes=[float]
+ )(w.detach().numpy() if hasattr(w, "detach") else w))"""
 
 KernelOf = Callable[[Limits], AbstractContextManager[Kernel]]
 
