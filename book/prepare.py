@@ -1,0 +1,155 @@
+"""What the site is built from: chapters, problem sets and pages, copied and changed where the web needs it.
+
+The notebooks stay as they are. Everything that differs on the site is in this file: the tags that fold a
+solution, the captions of figures, and the links that lead to a page here and to a file in the repository.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from myst_parser.slugs import github_slugify
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "book" / "pages"
+sys.path.insert(0, str(ROOT / "assignments"))  # so that the book needs nothing else of the course
+
+from grading.problem_set import ProblemSet, is_answer, is_explanation, is_hidden, names, released  # noqa: E402
+
+LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
+DEFINITION = re.compile(r"^(?P<name>\[[^\]]+\]): (?P<target>\S+)$", re.MULTILINE)
+MARKS = ("### BEGIN", "### END")
+
+
+def prepare(target: Path) -> None:
+    """Write everything that Sphinx reads into an empty folder."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(PAGES, target)
+    chapters = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    for file in chapters:
+        nbformat.write(chapter(file), target / file.name)
+    (target / "closing.md").write_text(page(ROOT / "notebooks" / "README.md"), encoding="utf-8")
+    (target / "bands.md").write_text(page(ROOT / "tests" / "bands.md"), encoding="utf-8")
+    shutil.copy(ROOT / "docs" / "windows.png", target)
+    index = target / "index.md"
+    index.write_text(index.read_text(encoding="utf-8").replace("CHAPTERS", table(), 1), encoding="utf-8")
+    for name in names():
+        nbformat.write(problem_set(ProblemSet.read(name)), target / f"{name}.ipynb")
+    (target / "api").mkdir()
+    for module in modules():
+        (target / "api" / f"{module}.md").write_text(api(module), encoding="utf-8")
+
+
+# --- links --------------------------------------------------------------------------------------
+
+
+def on_the_site(target: str, folder: str) -> str | None:
+    """Where a link of a file in a folder of the repository leads on the site; None if to no page of it.
+
+    >>> on_the_site("07_lenet.ipynb#7.4-LeNet,-layer-by-layer", "notebooks")
+    '07_lenet.ipynb#74-lenet-layer-by-layer'
+    >>> on_the_site("../tests/bands.md#07_lenet-mlp", "notebooks"), on_the_site("../tools/choose.py", "notebooks")
+    ('bands.md#07_lenet-mlp', None)
+    """
+    if re.match(r"https?://|#", target):
+        return target
+    path, _, anchor = target.partition("#")
+    path = posixpath.normpath(posixpath.join(folder, path))
+    pages = {"notebooks/README.md": "closing.md", "tests/bands.md": "bands.md"}
+    found = pages.get(path)
+    if re.fullmatch(r"notebooks/\d\d_\w+\.ipynb", path):
+        found = posixpath.basename(path)
+    anchor = f"#{github_slugify(anchor)}" if anchor else ""
+    return found and found + anchor
+
+
+def with_links(text: str, folder: str) -> str:
+    """A Markdown text whose links lead to pages of the site; those to other files become plain words.
+
+    >>> with_links("[LeNet](07_lenet.ipynb), [all runs](../tests/bands.json)", "notebooks")
+    '[LeNet](07_lenet.ipynb), all runs'
+    """
+
+    def link(match: re.Match[str]) -> str:
+        target = on_the_site(match["target"], folder)
+        return f"[{match['text']}]({target})" if target else match["text"]
+
+    def definition(match: re.Match[str]) -> str:
+        return f"{match['name']}: {on_the_site(match['target'], folder)}"
+
+    return DEFINITION.sub(definition, LINK.sub(link, text))
+
+
+def page(file: Path) -> str:
+    """A Markdown file of the repository, as a page."""
+    return with_links(file.read_text(encoding="utf-8"), file.parent.relative_to(ROOT).as_posix())
+
+
+def table() -> str:
+    """The README's table of the chapters."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = text.partition("\n## The chapters\n")[2].strip().split("\n\n")[0]
+    return with_links(lines, ".")
+
+
+# --- notebooks ----------------------------------------------------------------------------------
+
+
+def chapter(file: Path) -> NotebookNode:
+    """A chapter with its stored outputs, as myst-nb wants it."""
+    notebook = nbformat.read(file, as_version=4)
+    figures = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "markdown":
+            cell.source = with_links(cell.source, "notebooks")
+        elif "solution" in tags:
+            tags.append("hide-cell")
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            figures += 1
+            cell.metadata["mystnb"] = caption(f"{int(file.name[:2])}.{figures}", cell.id)
+    return notebook
+
+
+def caption(number: str, cell: str) -> NotebookNode:
+    """A numbered caption that names the cell, by which the closing page refers to it."""
+    return NotebookNode(
+        figure={"caption": f"Figure {number}, drawn by cell `{cell}`", "name": f"figure-{number}"},
+        image={"alt": f"Figure {number}; the text before or after it says what it shows"},
+    )
+
+
+def problem_set(source: ProblemSet) -> NotebookNode:
+    """A problem set as students get it: no solutions, no hidden tests, no outputs; ValueError if a mark is left."""
+    notebook = source.notebook()
+    for cell in notebook.cells:
+        cell.source = released(cell)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if any(mark in cell.source for mark in MARKS):
+            raise ValueError(f"{source.name}, {cell.id}: a mark of nbgrader's is left in the released text")
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
+    return notebook
+
+
+# --- the package --------------------------------------------------------------------------------
+
+
+def modules() -> Iterator[str]:
+    """The public modules of d2lmini, `conv` or `scratch.conv`."""
+    for file in sorted((ROOT / "d2lmini").rglob("*.py")):
+        if not file.name.startswith("_"):
+            yield ".".join(file.relative_to(ROOT / "d2lmini").with_suffix("").parts)
+
+
+def api(module: str) -> str:
+    """The page of a module, from its docstrings."""
+    name = f"d2lmini.{module}"
+    return f"# `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :member-order: bysource\n```\n"
