@@ -17,6 +17,7 @@ language = "en"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx.ext.mathjax",
     "sphinxcontrib.bibtex",
@@ -30,8 +31,6 @@ nb_merge_streams = True
 nb_ipywidgets_js = {}  # the default loads two scripts from elsewhere
 nb_code_prompt_show = "Show the {type}"
 nb_code_prompt_hide = "Hide the {type}"
-nb_mime_priority_overrides = [("html", "application/vnd.nbproof.figure+json", None)]
-suppress_warnings = ["mystnb.unknown_mime_type"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -40,9 +39,10 @@ mathjax_path = "mathjax/tex-chtml.js"  # web.py copies it there
 
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+suppress_warnings = ["ref.python"]  # a field that is called type, beside the type that is called type
 default_role = "code"  # the docstrings write `padding`, as the chapters do
 
-bibtex_bibfiles = ["references.bib"]
+bibtex_bibfiles = [str(HERE / "references.bib")]
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "sphinx_book_theme"
@@ -55,5 +55,6 @@ html_theme_options = {
     "home_page_in_toc": True,
     "use_download_button": True,
     "use_fullscreen_button": False,
+    "navbar_persistent": [],  # the sidebar has the search
     "show_toc_level": 2,
 }

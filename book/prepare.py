@@ -105,25 +105,15 @@ def table() -> str:
 def chapter(file: Path) -> NotebookNode:
     """A chapter with its stored outputs, as myst-nb wants it."""
     notebook = nbformat.read(file, as_version=4)
-    figures = 0
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, "notebooks")
-        elif "solution" in tags:
-            tags.append("hide-cell")
-        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
-            figures += 1
-            cell.metadata["mystnb"] = caption(f"{int(file.name[:2])}.{figures}", cell.id)
+        else:
+            cell.metadata["id"] = cell.id  # for web.py, which no longer sees the cell
+            if "solution" in tags:
+                tags.append("hide-cell")
     return notebook
-
-
-def caption(number: str, cell: str) -> NotebookNode:
-    """A numbered caption that names the cell, by which the closing page refers to it."""
-    return NotebookNode(
-        figure={"caption": f"Figure {number}, drawn by cell `{cell}`", "name": f"figure-{number}"},
-        image={"alt": f"Figure {number}; the text before or after it says what it shows"},
-    )
 
 
 def problem_set(source: ProblemSet) -> NotebookNode:

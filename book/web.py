@@ -1,4 +1,4 @@
-"""A Sphinx extension: numbers for formulas, addresses for cells, MathJax from this site, notebooks as they are."""
+"""A Sphinx extension: numbers for figures and formulas, addresses for cells, MathJax from this site."""
 
 from __future__ import annotations
 
@@ -6,29 +6,61 @@ import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
-MATHJAX = ["tex-chtml.js", "output/chtml/fonts", "a11y/assistive-mml.js", "input/tex/extensions"]
+# What a page can ask for; all of MathJax's files would be 24 MB.
+MATHJAX = ["tex-chtml.js", "output/chtml/fonts", "a11y", "input/tex/extensions"]
 
 
-def number_formulas(app: Sphinx, doctree: nodes.document) -> None:
-    """Number the displayed formulas of chapter 7 (7.1), (7.2), … and let a link lead to each."""
-    chapter = re.match(r"(\d\d)_", app.env.docname)
-    if chapter is None:
+def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Number the figures and the displayed formulas of chapter 7 (7.1), (7.2), …, and let links lead there."""
+    if not (match := re.match(r"(\d\d)_", docname)):
         return
+    chapter, figures = int(match[1]), 0
     for count, formula in enumerate(doctree.findall(nodes.math_block), 1):
-        number = f"{int(chapter[1])}.{count}"
-        formula["number"], formula["ids"] = number, [f"formula-{number}"]
+        formula["number"], formula["ids"] = f"{chapter}.{count}", [f"formula-{chapter}-{count}"]
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        name = cell["cell_metadata"]["id"]
+        cell["ids"].append(f"cell-{name}")
+        for image in list(cell.findall(nodes.image)):
+            figures += 1
+            image["alt"] = f"Figure {chapter}.{figures}; the text around it says what it shows"
+            figure = nodes.figure(ids=[f"figure-{chapter}-{figures}"])
+            image.replace_self(figure)
+            words = [nodes.Text(f"Figure {chapter}.{figures}, drawn by cell "), nodes.literal(text=name)]
+            figure += [image, nodes.caption("", "", *words)]
+
+
+def literal(line: str) -> str:
+    """A docstring's line in which the stars and bars of arithmetic are what they are.
+
+    >>> print(literal("`n * s` pixels of *each* map, shape (n, *kernel_size), and 1 - |c - j|"))
+    `n * s` pixels of *each* map, shape (n, \\*kernel_size), and 1 - \\|c - j\\|
+    """
+    kept = r"\\.|`[^`]*`|(?<![\w'(])\*(?![\s*])[^*]*[^\s*]\*(?![\w'])"
+    return re.sub(rf"{kept}|([*|])", lambda match: f"\\{match[0]}" if match[1] else match[0], line)
+
+
+def escape(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Autodoc reads reStructuredText; the docstrings are plain text."""
+    inside = False
+    for place, line in enumerate(lines):
+        inside = bool(line.strip()) and (inside or line.lstrip().startswith(">>>"))
+        if not inside:
+            lines[place] = literal(line)
 
 
 def copy_files(app: Sphinx, problem: Exception | None) -> None:
     """Put beside the pages what they load and offer: MathJax with its fonts, the chapters' own notebooks."""
     if problem is not None or app.builder.format != "html":
         return
-    package = find_spec("sphinx-mathjax-offline")  # only a carrier: all of its files are 24 MB
+    package = find_spec("sphinx-mathjax-offline")  # as an extension it would copy everything
     source = Path(package.submodule_search_locations[0]) / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX:
@@ -40,6 +72,7 @@ def copy_files(app: Sphinx, problem: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("doctree-read", number_formulas)
+    app.connect("doctree-resolved", number)
+    app.connect("autodoc-process-docstring", escape)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
