@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "book" / "pages"
 sys.path.insert(0, str(ROOT / "assignments"))  # so that the book needs nothing else of the course
 
-from grading.problem_set import ProblemSet, is_answer, is_explanation, is_hidden, names, released  # noqa: E402
+from grading.problem_set import ProblemSet, names, released  # noqa: E402
 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
 DEFINITION = re.compile(r"^(?P<name>\[[^\]]+\]): (?P<target>\S+)$", re.MULTILINE)
+FIGURE = "application/vnd.nbproof.figure+json"  # what nbproof compares of a figure
 MARKS = ("### BEGIN", "### END")
 
 
@@ -36,6 +37,7 @@ def prepare(target: Path) -> None:
     for file in chapters:
         nbformat.write(chapter(file), target / file.name)
     (target / "closing.md").write_text(page(ROOT / "notebooks" / "README.md"), encoding="utf-8")
+    (target / "glossary.md").write_text(glossary(chapters), encoding="utf-8")
     (target / "bands.md").write_text(page(ROOT / "tests" / "bands.md"), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "windows.png", target)
     index = target / "index.md"
@@ -99,6 +101,23 @@ def table() -> str:
     return with_links(lines, ".")
 
 
+def glossary(chapters: list[Path]) -> str:
+    """The glossary as a page: each term in English and Chinese, and the chapters that introduce it."""
+    texts = {}
+    for file in chapters:
+        cells = nbformat.read(file, as_version=4).cells
+        texts[file.name] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    lines = ["# Glossary 术语表", "", "```{glossary}"]
+    for line in (ROOT / "book" / "glossary.txt").read_text(encoding="utf-8").splitlines():
+        english, chinese, meaning = line.split(" | ")
+        found = [
+            name for name, text in texts.items() if re.search(rf"(?<![一-鿿]){chinese}(?![一-鿿])", text)
+        ]
+        links = ", ".join(f"[{int(name[:2])}]({name})" for name in found)
+        lines += [f"{english} {chinese}", f"  {meaning}. Chapter {links}.", ""]
+    return "\n".join([*lines, "```", ""])
+
+
 # --- notebooks ----------------------------------------------------------------------------------
 
 
@@ -109,10 +128,12 @@ def chapter(file: Path) -> NotebookNode:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, "notebooks")
-        else:
-            cell.metadata["id"] = cell.id  # for web.py, which no longer sees the cell
-            if "solution" in tags:
-                tags.append("hide-cell")
+            continue
+        cell.metadata["id"] = cell.id  # for web.py, which no longer sees the cell
+        if "solution" in tags:
+            tags.append("hide-cell")
+        for output in cell.outputs:
+            output.get("data", {}).pop(FIGURE, None)
     return notebook
 
 
@@ -142,4 +163,4 @@ def modules() -> Iterator[str]:
 def api(module: str) -> str:
     """The page of a module, from its docstrings."""
     name = f"d2lmini.{module}"
-    return f"# `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :member-order: bysource\n```\n"
+    return f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :member-order: bysource\n```\n"
