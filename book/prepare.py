@@ -57,8 +57,9 @@ def on_the_site(target: str, folder: str) -> str | None:
 
     >>> on_the_site("07_lenet.ipynb#7.4-LeNet,-layer-by-layer", "notebooks")
     '07_lenet.ipynb#74-lenet-layer-by-layer'
-    >>> on_the_site("../tests/bands.md#07_lenet-mlp", "notebooks"), on_the_site("../tools/choose.py", "notebooks")
-    ('bands.md#07_lenet-mlp', None)
+    >>> on_the_site("../tests/bands.md#07_lenet-mlp", "notebooks")
+    'bands.md#07_lenet-mlp'
+    >>> on_the_site("../tools/choose.py", "notebooks")  # nowhere
     """
     if re.match(r"https?://|#", target):
         return target
@@ -138,7 +139,10 @@ def chapter(file: Path) -> NotebookNode:
 
 
 def problem_set(source: ProblemSet) -> NotebookNode:
-    """A problem set as students get it: no solutions, no hidden tests, no outputs; ValueError if a mark is left."""
+    """A problem set as students get it, without solutions, hidden tests and outputs.
+
+    ValueError if a mark of theirs is left, which says that one of them is, too.
+    """
     notebook = source.notebook()
     for cell in notebook.cells:
         cell.source = released(cell)
@@ -163,4 +167,5 @@ def modules() -> Iterator[str]:
 def api(module: str) -> str:
     """The page of a module, from its docstrings."""
     name = f"d2lmini.{module}"
-    return f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :member-order: bysource\n```\n"
+    directive = f".. automodule:: {name}\n   :members:\n   :member-order: bysource\n"
+    return f"# {name}\n\n```{{eval-rst}}\n{directive}```\n"

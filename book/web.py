@@ -17,7 +17,7 @@ MATHJAX = ["tex-chtml.js", "output/chtml/fonts", "a11y", "input/tex/extensions"]
 
 
 def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Number the figures and the displayed formulas of chapter 7 (7.1), (7.2), …, and let links lead there."""
+    """Number the figures and the displayed formulas of chapter 7 from 7.1, and let links lead there."""
     if not (match := re.match(r"(\d\d)_", docname)):
         return
     chapter, figures = int(match[1]), 0
