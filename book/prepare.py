@@ -36,7 +36,8 @@ def prepare(target: Path) -> None:
     chapters = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     for file in chapters:
         nbformat.write(chapter(file), target / file.name)
-    (target / "closing.md").write_text(page(ROOT / "notebooks" / "README.md"), encoding="utf-8")
+    closing = with_cells(page(ROOT / "notebooks" / "README.md"), chapters)
+    (target / "closing.md").write_text(closing, encoding="utf-8")
     (target / "glossary.md").write_text(glossary(chapters), encoding="utf-8")
     (target / "bands.md").write_text(page(ROOT / "tests" / "bands.md"), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "windows.png", target)
@@ -93,6 +94,26 @@ def with_links(text: str, folder: str) -> str:
 def page(file: Path) -> str:
     """A Markdown file of the repository, as a page."""
     return with_links(file.read_text(encoding="utf-8"), file.parent.relative_to(ROOT).as_posix())
+
+
+def with_cells(text: str, chapters: list[Path]) -> str:
+    """The closing page, with a link from each cell that it names to the place where web.py puts that cell."""
+    there = {}
+    for file in chapters:
+        cells = nbformat.read(file, as_version=4).cells
+        there[int(file.name[:2])] = file.stem, {cell.id for cell in cells if cell.cell_type == "code"}
+
+    def place(match: re.Match[str]) -> str:
+        page, ids = there[int(match["chapter"])]
+
+        def link(cell: re.Match[str]) -> str:
+            name = cell[1]
+            return f'<a href="{page}.html#cell-{name}"><code>{name}</code></a>' if name in ids else cell[0]
+
+        return match["section"] + re.sub(r"`([a-z0-9-]+)`", link, match["cells"])
+
+    section = r"(?P<section>\[(?P<chapter>\d+)(?:\.\d+| exercises)\] )"
+    return re.sub(section + r"(?P<cells>`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*)", place, text)
 
 
 def table() -> str:

@@ -56,6 +56,11 @@ def escape(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: lis
             lines[place] = literal(line)
 
 
+def skip(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """A reader looks for what a module does, not for what refuses its arguments."""
+    return True if name.startswith("check_") else None
+
+
 def copy_files(app: Sphinx, problem: Exception | None) -> None:
     """Put beside the pages what they load and offer: MathJax with its fonts, the chapters' own notebooks."""
     if problem is not None or app.builder.format != "html":
@@ -74,5 +79,6 @@ def copy_files(app: Sphinx, problem: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", number)
     app.connect("autodoc-process-docstring", escape)
+    app.connect("autodoc-skip-member", skip)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
