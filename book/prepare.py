@@ -25,6 +25,7 @@ from grading.problem_set import ProblemSet, names, released  # noqa: E402
 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
 DEFINITION = re.compile(r"^(?P<name>\[[^\]]+\]): (?P<target>\S+)$", re.MULTILINE)
+UNSEEN = "An id isn't on the screen; search for it in the notebook's file."
 FIGURE = "application/vnd.nbproof.figure+json"  # what nbproof compares of a figure
 MARKS = ("### BEGIN", "### END")
 
@@ -98,6 +99,9 @@ def page(file: Path) -> str:
 
 def with_cells(text: str, chapters: list[Path]) -> str:
     """The closing page, with a link from each cell that it names to the place where web.py puts that cell."""
+    if UNSEEN not in text:
+        raise ValueError(f"notebooks/README.md no longer says what the site replaces: {UNSEEN}")
+    text = text.replace(UNSEEN, "Each leads to its cell.")
     there = {}
     for file in chapters:
         cells = nbformat.read(file, as_version=4).cells
