@@ -26,6 +26,10 @@ from grading.problem_set import ProblemSet, names, released  # noqa: E402
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
 DEFINITION = re.compile(r"^(?P<name>\[[^\]]+\]): (?P<target>\S+)$", re.MULTILINE)
 UNSEEN = "An id isn't on the screen; search for it in the notebook's file."
+CITATION = re.compile(
+    r"(?P<first>[A-Z][a-z]+)(?:, [A-Z]\w+)*(?: (?:&|and) \w+)?"
+    r"(?:, (?P<year>\d{4})| \((?P<in_brackets>\d{4})\))"
+)
 FIGURE = "application/vnd.nbproof.figure+json"  # what nbproof compares of a figure
 MARKS = ("### BEGIN", "### END")
 
@@ -120,6 +124,20 @@ def with_cells(text: str, chapters: list[Path]) -> str:
     return re.sub(section + r"(?P<cells>`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*)", place, text)
 
 
+def with_citations(text: str, works: set[str]) -> str:
+    """A text with a link to the bibliography behind each work that it names with a year.
+
+    >>> with_citations("(Glorot & Bengio, 2010); and Ioffe & Szegedy (2015) too", {"ioffe2015"})
+    '(Glorot & Bengio, 2010); and Ioffe & Szegedy (2015) {cite}`ioffe2015` too'
+    """
+
+    def cite(match: re.Match[str]) -> str:
+        key = match["first"].lower() + (match["year"] or match["in_brackets"])
+        return f"{match[0]} {{cite}}`{key}`" if key in works else match[0]
+
+    return CITATION.sub(cite, text)
+
+
 def table() -> str:
     """The README's table of the chapters."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -150,14 +168,16 @@ def glossary(chapters: list[Path]) -> str:
 def chapter(file: Path) -> NotebookNode:
     """A chapter with its stored outputs, as myst-nb wants it."""
     notebook = nbformat.read(file, as_version=4)
+    works = set(re.findall(r"@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8")))
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
-            cell.source = with_links(cell.source, "notebooks")
+            cell.source = with_citations(with_links(cell.source, "notebooks"), works)
             continue
         cell.metadata["id"] = cell.id  # for web.py, which no longer sees the cell
         if "solution" in tags:
             tags.append("hide-cell")
+            cell.metadata["mystnb"] = {f"code_prompt_{what}": "The code, run" for what in ("show", "hide")}
         for output in cell.outputs:
             output.get("data", {}).pop(FIGURE, None)
     return notebook

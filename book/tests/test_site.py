@@ -217,6 +217,11 @@ def test_every_work_is_named_in_a_chapter_or_a_docstring() -> None:
     assert first and not [name for name in first if name not in text]
 
 
+def test_the_chapters_lead_to_the_works_they_name(pages: dict[Path, Page]) -> None:
+    links = [link for file in CHAPTERS for link in pages[SITE / f"{file.stem}.html"].links]
+    assert len({link for link in links if link.startswith("references.html#")}) >= 12
+
+
 def test_formulas_are_set_by_the_sites_own_mathjax(pages: dict[Path, Page]) -> None:
     (script,) = {each for each in pages[SITE / "03_stride.html"].loaded if "mathjax" in each}
     assert (SITE / urlsplit(script).path).is_file()
