@@ -142,6 +142,7 @@ def table() -> str:
     """The README's table of the chapters."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = text.partition("\n## The chapters\n")[2].strip().split("\n\n")[0]
+    lines = re.sub(r"(?<=\d) (?=min|s\b)", "\N{NO-BREAK SPACE}", lines)
     return with_links(lines, ".")
 
 

@@ -156,10 +156,14 @@ def test_solutions_are_folded() -> None:
 
 
 def secrets(source: ProblemSet) -> set[str]:
-    """Lines of a problem set that students must not have: of solutions, rubrics and hidden tests."""
-    shown = {line.strip() for cell in problem_set(source).cells for line in cell.source.splitlines()}
-    lines = {line.strip() for cell in source.notebook().cells for line in cell.source.splitlines()}
-    return {line for line in lines - shown if len(line) > 12 and not line.startswith("### ")}
+    """The lines between nbgrader's marks, of solutions, rubrics and hidden tests, that are nowhere outside."""
+    inside, outside = set(), set()
+    for cell in source.notebook().cells:
+        secret = False
+        for line in map(str.strip, cell.source.splitlines()):
+            secret = (secret or line.startswith("### BEGIN")) and not line.startswith("### END")
+            (inside if secret else outside).add(line)
+    return {line for line in inside - outside if len(line) > 12 and not line.startswith("### ")}
 
 
 @pytest.mark.parametrize("name", names())
