@@ -156,7 +156,7 @@ def test_solutions_are_folded() -> None:
 
 
 def secrets(source: ProblemSet) -> set[str]:
-    """The lines between nbgrader's marks, of solutions, rubrics and hidden tests, that are nowhere outside."""
+    """The lines between nbgrader's marks, of solutions, rubrics and hidden tests, that aren't outside."""
     inside, outside = set(), set()
     for cell in source.notebook().cells:
         secret = False
@@ -174,6 +174,8 @@ def test_no_solution_and_no_hidden_test_is_on_the_site(name: str, pages: dict[Pa
     assert len(hidden) > 50 and not any(cell.get("outputs") for cell in public.cells)
     notebook = nbformat.read(SITE / "_sources" / f"{name}.ipynb", as_version=4)
     assert notebook.cells == public.cells
+    downloaded = {line.strip() for cell in notebook.cells for line in cell.source.splitlines()}
+    assert not hidden & downloaded
     for file in (SITE / f"{name}.html", SITE / "searchindex.js"):
         text = html.unescape(pages[file].text if file in pages else file.read_text(encoding="utf-8"))
         assert "### BEGIN" not in text and "### END" not in text
