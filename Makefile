@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 MUTATE := $(VENV)/.mutate
 COURSE_TOOLS := $(VENV)/.course
+WEB := $(VENV)/.web
 
 # make run CHAPTERS="02 07"      only these chapters (also for update)
 CHAPTERS ?=
@@ -13,6 +14,9 @@ TORCH_INDEX ?=
 # make setup PYTHON=/path/to/python3.12
 # D2LMINI_INSTALL=no make run    never install Debian's package of the data, not even as root
 PYTHON ?=
+
+# make serve PORT=8001           the port of the site on this machine
+PORT ?= 8000
 
 # make grade SUBMISSIONS=folder  a folder for each student; the gradebook is in the folder COURSE
 #   SET=ps1                      only this problem set
@@ -37,6 +41,7 @@ TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-r
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands choose clean data
 .PHONY: assignments test-assignments example-class grade check test-course mutate-course
+.PHONY: book serve test-book
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -52,7 +57,7 @@ setup: $(STAMP)  ## make .venv and install everything
 run: data  ## run the chapters into build/ and print each one's result
 	@$(NBPROOF) run $(CHAPTERS)
 
-test: lint data test-nbproof test-assignments  ## lint, unit tests, doctests, and every chapter against its stored outputs
+test: lint data test-nbproof test-assignments test-book  ## lint, unit tests, doctests, and every chapter against its stored outputs
 	@chapters="$$($(NBPROOF) list --reverse)" && $(TWO) $$chapters README.md tests d2lmini
 
 test-fast: lint data  ## the same without the chapters that train networks
@@ -64,11 +69,21 @@ test-nbproof: $(STAMP)  ## the tests of nbproof, which compares the outputs
 test-assignments: $(COURSE_TOOLS)  ## the tests of the problem sets and of their grader, but for the long ones
 	@cd assignments && OMP_NUM_THREADS=1 ../$(PYTEST) --nbval -n 2 --dist loadfile
 
+test-book: book  ## the tests of the web edition, on the site they build
+	@$(PYTEST) book
+
 lint: $(STAMP)  ## ruff, on modules and notebooks
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 lab: $(STAMP)  ## JupyterLab on the notebooks
 	@$(PY) -m jupyterlab --notebook-dir=notebooks
+
+book: $(WEB)  ## build the web edition into build/book; nothing is run
+	@$(PY) book/build.py
+
+serve:  ## show the web edition at http://localhost:8000
+	@test -f build/book/index.html || $(MAKE) book
+	@$(PY) -m http.server $(PORT) --bind localhost --directory build/book
 
 update: data  ## run the chapters and store their outputs in notebooks/
 	@$(NBPROOF) update $(CHAPTERS)
@@ -154,4 +169,8 @@ $(MUTATE): $(STAMP)
 
 $(COURSE_TOOLS): $(STAMP) assignments/pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ./assignments
+	@touch $@
+
+$(WEB): $(STAMP)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web]'
 	@touch $@

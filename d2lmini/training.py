@@ -124,7 +124,7 @@ def train(
         The history. After Ctrl-C that of the finished epochs, with a line that says so; the model keeps
         what it has learned, and `history.interrupted` is True. A Ctrl-C before this call has finished an
         epoch isn't caught. So in a loop over settings one Ctrl-C ends a training and another the loop;
-        or one ends both:
+        or one ends both::
 
             history = train(model, data, lr=lr)
             if history.interrupted:

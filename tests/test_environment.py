@@ -18,6 +18,7 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 PROJECT, ENGINE, COURSE = project(ROOT), project(ROOT / "nbproof"), project(ROOT / "assignments")
+WEB = PROJECT["optional-dependencies"].pop("web")
 EXTRAS = {**PROJECT["optional-dependencies"], "test of nbproof": ENGINE["optional-dependencies"]["test"]}
 CONDA_NAMES = {"torch": "pytorch"}  # where conda's name is another
 CONDA_ONLY = {"python", "pip"}
@@ -31,11 +32,14 @@ def requirements() -> dict[str, Requirement]:
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
 
 
-def with_the_course() -> dict[str, Requirement]:
-    """Those of the course too, which isn't in environment.yml: pip installs it on top."""
+def with_course_and_site() -> dict[str, Requirement]:
+    """Those of the course and of the site too, which aren't in environment.yml: pip installs them on top.
+
+    One package of the site, which brings MathJax, is on PyPI only.
+    """
     ours = {PROJECT["name"], ENGINE["name"]}
-    course = {each.name: each for each in map(Requirement, COURSE["dependencies"]) if each.name not in ours}
-    return course | requirements()
+    lines = [*COURSE["dependencies"], *WEB]
+    return {each.name: each for each in map(Requirement, lines) if each.name not in ours} | requirements()
 
 
 def conda() -> dict[str, Requirement]:
@@ -51,7 +55,7 @@ def test_conda_lets_pip_install_both_packages():
 
 
 def test_a_package_of_both_has_one_range():
-    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *COURSE["dependencies"]]
+    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *COURSE["dependencies"], *WEB]
     lines += [line for extra in EXTRAS.values() for line in extra]
     lines = [line for line in lines if line not in (PROJECT["name"], ENGINE["name"])]
     ranges: dict[str, set[str]] = {}
@@ -83,14 +87,14 @@ def test_conda_has_the_same_python():
     assert str(conda()["python"].specifier) == PROJECT["requires-python"]
 
 
-@pytest.mark.parametrize("name", with_the_course())
+@pytest.mark.parametrize("name", with_course_and_site())
 def test_every_dependency_is_pinned_inside_its_range(name):
-    assert with_the_course()[name].specifier.contains(pins()[re.sub(r"[-_.]+", "-", name)])
+    assert with_course_and_site()[name].specifier.contains(pins()[re.sub(r"[-_.]+", "-", name)])
 
 
-@pytest.mark.parametrize("name", with_the_course())
+@pytest.mark.parametrize("name", with_course_and_site())
 def test_ranges_are_open(name):
-    operators = {specifier.operator for specifier in with_the_course()[name].specifier}
+    operators = {specifier.operator for specifier in with_course_and_site()[name].specifier}
     assert operators == {">="}, "an upper limit breaks a reader's environment one day"
 
 

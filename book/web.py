@@ -1,0 +1,84 @@
+"""A Sphinx extension: numbers for figures and formulas, addresses for cells, MathJax from this site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a page can ask for; all of MathJax's files would be 24 MB.
+MATHJAX = ["tex-chtml.js", "output/chtml/fonts", "a11y", "input/tex/extensions"]
+
+
+def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Number the figures and the displayed formulas of chapter 7 from 7.1, and let links lead there."""
+    if not (match := re.match(r"(\d\d)_", docname)):
+        return
+    chapter, figures = int(match[1]), 0
+    for count, formula in enumerate(doctree.findall(nodes.math_block), 1):
+        formula["number"], formula["ids"] = f"{chapter}.{count}", [f"formula-{chapter}-{count}"]
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        name = cell["cell_metadata"]["id"]
+        cell["ids"].append(f"cell-{name}")
+        for image in list(cell.findall(nodes.image)):
+            figures += 1
+            image["alt"] = f"Figure {chapter}.{figures}; the text around it says what it shows"
+            figure = nodes.figure(ids=[f"figure-{chapter}-{figures}"])
+            image.replace_self(figure)
+            words = [nodes.Text(f"Figure {chapter}.{figures}, drawn by cell "), nodes.literal(text=name)]
+            figure += [image, nodes.caption("", "", *words)]
+
+
+def literal(line: str) -> str:
+    """A docstring's line in which the stars and bars of arithmetic are what they are.
+
+    >>> print(literal("`n * s` pixels of *each* map, shape (n, *kernel_size), and 1 - |c - j|"))
+    `n * s` pixels of *each* map, shape (n, \\*kernel_size), and 1 - \\|c - j\\|
+    """
+    kept = r"\\.|`[^`]*`|(?<![\w'(])\*(?![\s*])[^*]*[^\s*]\*(?![\w'])"
+    return re.sub(rf"{kept}|([*|])", lambda match: f"\\{match[0]}" if match[1] else match[0], line)
+
+
+def escape(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Autodoc reads reStructuredText; the docstrings are plain text."""
+    inside = False
+    for place, line in enumerate(lines):
+        inside = bool(line.strip()) and (inside or line.lstrip().startswith(">>>"))
+        if not inside:
+            lines[place] = literal(line)
+
+
+def skip(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """A reader looks for what a module does, not for what refuses its arguments."""
+    return True if name.startswith("check_") else None
+
+
+def copy_files(app: Sphinx, problem: Exception | None) -> None:
+    """Put beside the pages what they load and offer: MathJax with its fonts, the chapters' own notebooks."""
+    if problem is not None or app.builder.format != "html":
+        return
+    package = find_spec("sphinx-mathjax-offline")  # as an extension it would copy everything
+    source = Path(package.submodule_search_locations[0]) / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for name in MATHJAX:
+        copy = shutil.copytree if (source / name).is_dir() else shutil.copy
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(source / name, target / name)
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, Path(app.outdir) / "_sources")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-resolved", number)
+    app.connect("autodoc-process-docstring", escape)
+    app.connect("autodoc-skip-member", skip)
+    app.connect("build-finished", copy_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
