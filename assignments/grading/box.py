@@ -105,14 +105,14 @@ def command(sockets: Path, limits: Limits, calls: int) -> list[str]:
     line += ["--hostname", "sandbox", "--clearenv"]
     for name, value in variables().items():
         line += ["--setenv", name, value]
-    for folder in readable():
-        line += ["--ro-bind", str(folder), str(folder)]
     for name in SYSTEM:
         if os.path.islink(name):  # as /bin is, which today leads to /usr/bin
             line += ["--symlink", os.readlink(name), name]
     line += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
+    for folder in ("/tmp", "/dev/shm"):  # before what may lie in /tmp itself
         line += ["--size", str(limits.scratch), "--tmpfs", folder]
+    for folder in readable():
+        line += ["--ro-bind", str(folder), str(folder)]
     line += ["--bind", str(sockets), str(sockets), "--remount-ro", "/dev", "--remount-ro", "/"]
     return [*line, "--chdir", "/tmp", "--seccomp", str(calls), "--"]
 
