@@ -19,7 +19,7 @@ from grading import box, gradebook, pages
 from grading.gradebook import HandIn
 from grading.marking import mark
 from grading.mend import name_of, read
-from grading.problem_set import ProblemSet
+from grading.problem_set import ProblemSet, is_answer
 from grading.sandbox import boxed_kernel, plain_kernel
 from grading.store import Results, key_of, to_text
 
@@ -43,6 +43,11 @@ class Batch(NamedTuple):
 
     problem_set: ProblemSet
     hand_ins: list[HandIn]
+    unsafe: bool = False  # to be run without a box
+
+    def key(self, hand_in: HandIn) -> str:
+        """Changes when it has to run again: what ran without a box does, once there is one."""
+        return key_of(self.problem_set, hand_in.file.read_bytes()) + "-unsafe" * self.unsafe
 
 
 # --- what there is ------------------------------------------------------------------------------
@@ -58,7 +63,11 @@ def find(submissions: Path, sets: list[ProblemSet]) -> tuple[list[Batch], list[U
         if not folder.is_dir() or folder.name[0] in "._":
             continue
         student, theirs = gradebook.student_id(folder.name), {}
-        files = [file for file in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in file.parts]
+        files = [file for file in sorted(folder.rglob("*.ipynb")) if file.is_symlink() or file.is_file()]
+        files = [file for file in files if ".ipynb_checkpoints" not in file.parts]
+        for file in [each for each in files if leads_elsewhere(each, submissions)]:
+            problems.append(Ungraded(student, folder.name, f"{file.name} is a link, which is not followed"))
+            files.remove(file)
         for file in files:
             name = belongs_to(file, sets)
             if name is None:
@@ -68,15 +77,22 @@ def find(submissions: Path, sets: list[ProblemSet]) -> tuple[list[Batch], list[U
                 problems.append(Ungraded(student, folder.name, reason))
             else:
                 theirs[name] = file
-        if not files:
+        if not files and not any(each.student == student for each in problems):
             problems.append(Ungraded(student, folder.name, "there is no notebook in the folder"))
         for name, file in theirs.items():
             found[name].append(HandIn(student, folder.name, file))
     return [Batch(each, found[each.name]) for each in sets if found[each.name]], problems
 
 
+def leads_elsewhere(file: Path, folder: Path) -> bool:
+    """Whether a file, or a folder on the way to it, is a link: it could show a file of the instructor's."""
+    return any(
+        each.is_symlink() for each in (file, *file.parents) if each.is_relative_to(folder) and each != folder
+    )
+
+
 def belongs_to(file: Path, sets: list[ProblemSet]) -> str | None:
-    """The problem set of a notebook: by its name, else by its cells; None if it is of none."""
+    """The problem set of a notebook: by its name, else by half of its answers; None if it is of none."""
     for each in sets:
         if file.stem == each.name:
             return each.name
@@ -84,9 +100,12 @@ def belongs_to(file: Path, sets: list[ProblemSet]) -> str | None:
         cells = read(file.read_bytes())
     except (OSError, ValueError):
         return sets[0].name if len(sets) == 1 else None
-    shared = {each.name: sum(name_of(cell, each.cells()) is not None for cell in cells) for each in sets}
+    shared = {}
+    for each in sets:
+        answers = {name: cell for name, cell in each.cells().items() if is_answer(cell)}
+        shared[each.name] = len({name_of(cell, answers) for cell in cells} - {None}) / len(answers)
     best = max(shared, key=lambda name: shared[name])
-    return best if shared[best] > 1 else None
+    return best if shared[best] >= 0.5 else None
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -116,7 +135,7 @@ def workers(scheduler: str | None, jobs: int) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: two batches may run at a time
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
@@ -128,14 +147,12 @@ def to_run(batch: Batch, results: Results) -> list[HandIn]:
     """The hand-ins that haven't run yet, or have changed since."""
 
     def has_run(hand_in: HandIn) -> bool:
-        return results.has(hand_in.student, key_of(batch.problem_set, _bytes(hand_in)))
+        return results.has(hand_in.student, batch.key(hand_in))
 
     return [each for each in batch.hand_ins if not has_run(each)]
 
 
-def run(
-    batch: Batch, results: Results, client: Client, limits: box.Limits, unsafe: bool = False
-) -> list[Ungraded]:
+def run(batch: Batch, results: Results, client: Client, limits: box.Limits) -> list[Ungraded]:
     """Run the hand-ins that haven't run, and keep what comes of each as it comes."""
     from distributed import as_completed
 
@@ -148,9 +165,9 @@ def run(
         hand_in = next(waiting, None)
         if hand_in is None:
             return []
-        content = _bytes(hand_in)
-        future = client.submit(mark_as_text, batch.problem_set, content, limits, unsafe, pure=False)
-        given[future.key] = hand_in, key_of(batch.problem_set, content)
+        content = hand_in.file.read_bytes()
+        future = client.submit(mark_as_text, batch.problem_set, content, limits, batch.unsafe, pure=False)
+        given[future.key] = hand_in, batch.key(hand_in)
         return [future]
 
     first = [future for _ in range(AHEAD * max(1, len(client.nthreads()))) for future in give()]
@@ -166,10 +183,6 @@ def run(
             finished.update(give())
             bar.update()
     return problems
-
-
-def _bytes(hand_in: HandIn) -> bytes:
-    return hand_in.file.read_bytes()
 
 
 # --- all of it ----------------------------------------------------------------------------------
@@ -192,13 +205,14 @@ def grade(
         )
     course.mkdir(parents=True, exist_ok=True)
     batches, problems = find(submissions, sets)
+    batches = [batch._replace(unsafe=unsafe) for batch in batches]
     for batch in batches:
         gradebook.release(course, batch.problem_set)
     left = [batch for batch in batches if to_run(batch, Results(course, batch.problem_set))]
     with workers(scheduler, jobs or os.cpu_count() or 1) if left else nullcontext() as client:
         for batch in left:
             results = Results(course, batch.problem_set)
-            problems += run(batch, results, client, limits or box.Limits(), unsafe)
+            problems += run(batch, results, client, limits or box.Limits())
     for batch in batches:
         keep_marks(course, batch)
     pages.write(course, batches, problems, unsafe)
@@ -212,14 +226,16 @@ def keep_marks(course: Path, batch: Batch) -> None:
     The feedback is also written anew when marks have changed since, by a person's hand for one.
     """
     problem_set, results, new = batch.problem_set, Results(course, batch.problem_set), {}
+    known, due = gradebook.scores(course, problem_set), gradebook.due(course, problem_set)
     for hand_in in batch.hand_ins:
-        key = key_of(problem_set, _bytes(hand_in))
-        if results.has(hand_in.student, key) and results.note(hand_in.student, "gradebook") != key:
-            new[hand_in.student] = hand_in, key
+        key, student = batch.key(hand_in), hand_in.student
+        note = f"{key} due {due}"
+        if results.has(student, key) and (results.note(student, "gradebook") != note or student not in known):
+            new[student] = hand_in, note
     if new:
         gradebook.record(course, problem_set, {student: h for student, (h, _) in new.items()}, results)
-    for student, (_, key) in new.items():
-        results.set_note(student, "gradebook", key)
+    for student, (_, note) in new.items():
+        results.set_note(student, "gradebook", note)
     states = {student: repr(score) for student, score in gradebook.scores(course, problem_set).items()}
     if any(results.note(student, "feedback") != state for student, state in states.items()):
         gradebook.feedback(course, problem_set, lambda student: results[student].verdicts)

@@ -1,7 +1,7 @@
 """Check one's own notebook, as the public part of grading does: `make check NOTEBOOK=ps1.ipynb`.
 
-The same mending, the same order of cells and the same limits as when it is graded. The kernel is a plain one:
-it is the student's own program on the student's own machine.
+The same mending, the same order of cells and the same limits of time as when it is graded. The kernel is a
+plain one: it is the student's own program on the student's own machine.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     SaveAutoGrades,
 )
+from nbgrader.utils import parse_utc
 from nbproof.store import write_atomically
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -134,8 +135,14 @@ def student_id(name: str) -> str:
 
     >>> student_id("Zoë 王"), student_id("a[1]*")
     ('Zoë 王', 'a%5B1%5D%2A')
+    >>> student_id(" b ")
+    '%20b%20'
     """
-    return "".join(quote(each, safe="") if each in '[]*?+%/\\"' else each for each in name.strip())
+    ends = len(name) - len(name.lstrip()), len(name.rstrip())
+    return "".join(
+        quote(each, safe="") if each in '[]*?+%/\\"' or not ends[0] <= place < ends[1] else each
+        for place, each in enumerate(name)
+    )
 
 
 class HandIn(NamedTuple):
@@ -157,8 +164,8 @@ def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], r
         place.mkdir(parents=True, exist_ok=True)
         text = nbformat.writes(results[student].notebook)
         write_atomically(place / f"{name}.ipynb", text.encode())
-        if (stamp := hand_in.file.parent / "timestamp.txt").is_file():
-            shutil.copyfile(stamp, place / stamp.name)
+        if stamp := timestamp(hand_in):
+            write_atomically(place / "timestamp.txt", stamp.encode())
         shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
         with opened(settings) as book:
             book.update_or_create_student(student, last_name=hand_in.name)
@@ -193,10 +200,30 @@ def _start(converter: Any, what: str) -> None:
             raise RuntimeError(f"nbgrader can't {what}: {reason_in(said) or error}") from error
 
 
+def timestamp(hand_in: HandIn) -> str:
+    """When it came, by a file timestamp.txt beside it; empty if there is none, or one that holds no date."""
+    file = hand_in.file.parent / "timestamp.txt"
+    if not file.is_file() or file.is_symlink():
+        return ""
+    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        parse_utc(text)
+    except Exception as error:  # of dateutil, in many kinds
+        print(f"grade: {file} holds no date ({error}); the hand-in counts as in time", file=sys.stderr)
+        return ""
+    return text
+
+
 def opened(settings: Config) -> Gradebook:
     """The gradebook that the settings name."""
     place = CourseDirectory(config=settings)
     return Gradebook(place.db_url, place.course_id)
+
+
+def due(course: Path, problem_set: ProblemSet) -> str:
+    """When a problem set is due; empty if nobody has said so."""
+    with opened(config(course)) as book:
+        return str(book.find_assignment(problem_set.name).duedate or "")
 
 
 class Score(NamedTuple):

@@ -29,6 +29,7 @@ from nbproof.kernel import Kernel, KernelFailure
 from grading.box import Limits
 from grading.mend import Finding, mend
 from grading.problem_set import ProblemSet, is_hidden, role, task_of
+from grading.suspicion import suspicions
 
 MOST_RESTARTS = 8
 MOST_TEXT, MOST_PICTURE = 20_000, 500_000  # characters of one output that are kept
@@ -273,7 +274,7 @@ def mark(
         runner.run_all()
         for cell in hidden:
             verdicts[role(cell).grade_id] = judge(cell, runner, chance)
-    findings += runner.findings
+    findings += runner.findings + suspicions(code)
     distrust(verdicts, findings)
     for cell in hidden:
         verdict = verdicts[role(cell).grade_id]

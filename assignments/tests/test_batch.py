@@ -14,6 +14,7 @@ from grading.attacks import attacks
 from grading.batch import Batch, belongs_to, find, grade, workers
 from grading.box import Limits
 from grading.gradebook import HandIn
+from grading.problem_set import ProblemSet
 from grading.release import leaks, release_all
 from grading.store import Results, from_text, key_of, to_text
 from tiny import as_bytes, tiny
@@ -212,6 +213,38 @@ def test_hand_ins_are_found_by_name_or_by_their_cells(tmp_path: Path) -> None:
     ]
     with pytest.raises(ValueError, match="is no folder"):
         find(tmp_path / "nowhere", [PS])
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ipynb"
+    secret.write_bytes(CLASS["Zoë 王"])
+    (tmp_path / "in" / "Eve").mkdir(parents=True)
+    (tmp_path / "in" / "Eve" / "tiny.ipynb").symlink_to(secret)
+    (tmp_path / "in" / "Mallory").symlink_to(tmp_path)
+    (tmp_path / "in" / "Bob").mkdir()
+    (tmp_path / "in" / "Bob" / "tiny.ipynb").symlink_to(tmp_path / "nowhere")
+    found, problems = find(tmp_path / "in", [PS])
+    assert found == [] and {each.name for each in problems} == {"Bob", "Eve", "Mallory"}
+    assert all("is a link, which is not followed" in each.reason for each in problems)
+
+
+def test_a_notebook_of_another_set_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    from grading.problem_set import names
+
+    sets = {name: ProblemSet.read(name) for name in names()}
+    for name, problem_set in sets.items():
+        file = tmp_path / f"renamed {name}.ipynb"
+        file.write_bytes(as_bytes(hand_in(problem_set)))
+        assert belongs_to(file, list(sets.values())) == name
+        assert all(belongs_to(file, [other]) is None for key, other in sets.items() if key != name)
+
+
+def test_a_timestamp_that_is_none_counts_as_in_time(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "timestamp.txt").write_text("yesterday, I think")
+    given = HandIn("a", "a", tmp_path / "tiny.ipynb")
+    assert gradebook.timestamp(given) == "" and "holds no date" in capsys.readouterr().err
+    (tmp_path / "timestamp.txt").write_text("2027-03-01 22:10:00.000000 UTC\n")
+    assert gradebook.timestamp(given) == "2027-03-01 22:10:00.000000 UTC"
 
 
 def test_a_file_of_no_problem_set(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 
+import nbformat
 import pytest
 from grading.answers import hand_in
+from grading.attacks import attacks
 from grading.box import Limits
 from grading.marking import (
     HIDDEN_FAILED,
@@ -16,7 +18,9 @@ from grading.marking import (
     telling,
     with_wrong_expectation,
 )
+from grading.problem_set import ProblemSet, names
 from grading.sandbox import boxed_kernel
+from grading.suspicion import suspicions
 from nbformat.v4 import new_code_cell
 from tiny import as_bytes, tiny
 
@@ -159,3 +163,20 @@ def test_every_expectation_can_be_made_wrong() -> None:
 )
 def test_only_the_tests_own_reasons_are_told(error: tuple[str, str], told: str) -> None:
     assert telling(TESTS, error) == told
+
+
+def test_words_that_no_task_needs_are_named() -> None:
+    notebook = hand_in(PS, {"size": "import sys\nsize = eval(sys._getframe(1).f_code)\nmodel.eval()"})
+    (found,) = suspicions(notebook.cells)
+    assert found.kind == "tampering" and found.text.endswith(": _getframe, eval, f_code")
+    harmless = "# In eval we trust\nmodel.eval()\nInside = compiled = 1"
+    assert suspicions(hand_in(PS, {"size": harmless}).cells) == []
+    for name in names():
+        problem_set = ProblemSet.read(name)
+        assert suspicions(hand_in(problem_set).cells) == []
+
+
+def test_a_thief_who_knows_of_the_wrong_expectations_is_named() -> None:
+    """It takes the right value out of the wrong one, and gets its points: only a person can see that."""
+    thief = next(each for each in attacks(PS) if "thief" in each.what)
+    assert suspicions(nbformat.reads(thief.hand_in.decode(), as_version=4).cells)
