@@ -112,18 +112,13 @@ def release(course: Path, problem_set: ProblemSet) -> Path:
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(problem_set.source, encoding="utf-8")
     settings = config(course)
-    with nbgrader_at_work() as said:
-        converter = GenerateAssignment(
-            coursedir=directory(course, problem_set.name, settings), config=settings
-        )
-        converter.force = True
-        try:
-            converter.start()
-        except (Exception, SystemExit) as error:
-            made.unlink(missing_ok=True)
-            raise RuntimeError(
-                f"nbgrader can't release {problem_set.name}: {reason_in(said) or error}"
-            ) from error
+    converter = GenerateAssignment(coursedir=directory(course, problem_set.name, settings), config=settings)
+    converter.force = True
+    try:
+        _start(converter, f"release {problem_set.name}")
+    except RuntimeError:
+        made.unlink(missing_ok=True)
+        raise
     return made
 
 
