@@ -72,8 +72,8 @@ test-assignments: $(COURSE_TOOLS)  ## the tests of the problem sets and of their
 test-book: book  ## the tests of the web edition, on the site they build
 	@$(PYTEST) book
 
-lint: $(STAMP)  ## ruff, on modules and notebooks
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+lint: $(STAMP)  ## ruff on modules and notebooks, oxlint on scripts
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/oxlint --deny-warnings d2lmini
 
 lab: $(STAMP)  ## JupyterLab on the notebooks
 	@$(PY) -m jupyterlab --notebook-dir=notebooks

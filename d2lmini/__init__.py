@@ -20,6 +20,7 @@ history         what a training run wrote down, and its picture
 checkpoint      training runs on disk
 progress        the live curve in a notebook, the bar on a terminal
 plot            the figures of the book; imported on its own: `from d2lmini import plot`
+watch           figures in which a window moves, and a playground; imported on its own
 course          `expect`, by which the problem sets judge an answer; imported on its own
 scratch         layers in NumPy alone, forwards and backwards; imported on its own
 """
