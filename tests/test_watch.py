@@ -90,6 +90,13 @@ def test_pooling_shows_what_torch_computes(data):
         torch.testing.assert_close(shown, expected, rtol=0, atol=5.1e-4)  # three digits of a fraction
 
 
+def test_height_and_width_may_have_settings_of_their_own():
+    scene = watch.corr2d(X, K, padding=(1, 0), stride=(3, 2), dilation=(2, 1))
+    expected = F.conv2d(X[None, None], K[None, None], None, (3, 2), (1, 0), (2, 1))
+    assert numbers(scene.texts(len(scene.steps) - 1)[-1]) == expected.flatten().tolist()
+    assert scene.steps[0].lit[0] == [0, 1, 6, 7]
+
+
 def test_the_padding_of_a_max_may_be_shown_as_the_zero_that_spoils_it():
     X = torch.full((2, 2), -5)
     right, wrong = (watch.pool2d(X, 3, padding=1, stride=1, fill=fill) for fill in (None, 0.0))

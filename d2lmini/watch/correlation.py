@@ -8,7 +8,7 @@ from itertools import product
 import torch.nn.functional as F
 from torch import Tensor
 
-from d2lmini._checks import check_tensor, check_window
+from d2lmini._checks import Pair, check_tensor, check_window, pairs
 from d2lmini.conv import check_corr2d, corr2d_multi_in_out, widened
 from d2lmini.shapes import conv_output_size
 from d2lmini.watch.geometry import all_windows, numbered, sum_of_products, unread
@@ -18,9 +18,9 @@ from d2lmini.watch.scene import Panel, Scene, Step, empty_rows, to_rows, to_text
 def corr2d(
     X: Tensor,
     K: Tensor,
-    padding: int = 0,
-    stride: int = 1,
-    dilation: int = 1,
+    padding: Pair = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
     names: Sequence[str] = ("input", "kernel", "output"),
     title: str = "Cross-correlation, window by window",
 ) -> Scene:
@@ -29,8 +29,8 @@ def corr2d(
     Args:
         X: the input, shape (H, W) or (ci, H, W), any real dtype.
         K: the kernel, shape (kh, kw), (ci, kh, kw) or (co, ci, kh, kw), the same dtype.
-        padding: zeros on each side, in pixels.
-        stride: pixels between two windows.
+        padding: zeros on each side, in pixels; like the next two, one integer or (height, width).
+        stride: pixels from one window to the next.
         dilation: pixels from one weight of the kernel to the next.
         names: of input, kernel and output.
         title: one line about the whole.
@@ -50,11 +50,11 @@ def corr2d(
     ['19', '25', '37', '43']
     """
     X, K, padded, stretched = prepare(X, K, padding, stride, dilation)
+    frame, (sh, sw), spread = pairs(padding, stride, dilation)
     (co, ci, kh, kw), (height, width) = K.shape, padded.shape[1:]
-    Y = corr2d_multi_in_out(padded, stretched)[:, ::stride, ::stride]  # (co, H', W')
-    windows = all_windows(Y.shape[1:], (kh, kw), width, stride, dilation)
-    crossed = unread(windows.values(), (height, width), padding)
-    frame = (padding, padding)
+    Y = corr2d_multi_in_out(padded, stretched)[:, ::sh, ::sw]  # (co, H', W')
+    windows = all_windows(Y.shape[1:], (kh, kw), width, (sh, sw), spread)
+    crossed = unread(windows.values(), (height, width), frame)
     inputs = [
         Panel(n, to_rows(x), frame, crossed) for n, x in zip(numbered(names[0], ci), padded, strict=True)
     ]
@@ -66,7 +66,7 @@ def corr2d(
     steps = []
     for o, ((i, j), window) in product(range(co), windows.items()):
         pixels, weights = padded.flatten(1)[:, window], K[o].flatten(1)  # (ci, kh*kw)
-        where = f"Window at row {i * stride}, column {j * stride}" + f", kernel {o}" * (co > 1)
+        where = f"Window at row {i * sh}, column {j * sw}" + f", kernel {o}" * (co > 1)
         place, writes = i * Y.shape[2] + j, {}
         for c in range(ci):
             writes[len(inputs + kernels) + c] = dict(enumerate(map(to_text, pixels[c] * weights[c])))
@@ -82,7 +82,7 @@ def corr2d(
     return Scene(title, inputs + kernels + products + outputs, steps)
 
 
-def prepare(X: Tensor, K: Tensor, padding: int, stride: int, dilation: int) -> tuple[Tensor, ...]:
+def prepare(X: Tensor, K: Tensor, padding: Pair, stride: Pair, dilation: Pair) -> tuple[Tensor, ...]:
     """Input and kernels with all their axes, the padded input, and the kernels with gaps between the weights.
 
     Raises what `corr2d` raises.
@@ -92,12 +92,14 @@ def prepare(X: Tensor, K: Tensor, padding: int, stride: int, dilation: int) -> t
     check_tensor("K", K, "..., kh, kw")
     X = X if X.ndim == 3 else X[None]  # (ci, H, W)
     K = K.reshape(1, *K.shape) if K.ndim == 3 else K if K.ndim == 4 else K[None, None]  # (co, ci, kh, kw)
-    for n, k in zip(X.shape[1:], K.shape[2:], strict=False):
-        conv_output_size(n, k, padding, stride, dilation)
-    padded = F.pad(widened(X), [padding] * 4)
-    stretched = widened(K).new_zeros(*K.shape[:2], *(dilation * (k - 1) + 1 for k in K.shape[2:]))
-    stretched[:, :, ::dilation, ::dilation] = K
-    check_corr2d(X, K[..., :1, :1], "ci, H, W", "co, ci, kh, kw")
+    check_corr2d(X, K[..., :1, :1], "ci, H, W", "co, ci, kh, kw")  # whether K fits, the next lines say
+    axes = list(zip(X.shape[1:], K.shape[2:], *pairs(padding, stride, dilation), strict=True))
+    for n, k, p, s, d in axes:
+        conv_output_size(n, k, p, s, d)
+    down, across = (p for _, _, p, _, _ in axes)
+    padded = F.pad(widened(X), [across, across, down, down])
+    stretched = widened(K).new_zeros(*K.shape[:2], *(d * (k - 1) + 1 for _, k, _, _, d in axes))
+    stretched[:, :, :: axes[0][-1], :: axes[1][-1]] = K
     return X, widened(K), padded, stretched
 
 

@@ -56,8 +56,8 @@ def pool2d(
     Y, winners = max_pool2d(padded, kernel_size, stride, return_indices=True)
     if mode == "avg":
         Y = avg_pool2d(padded, kernel_size, stride)
-    windows = all_windows(Y.shape, (kernel_size, kernel_size), padded.shape[1], stride)
-    crossed = unread(windows.values(), padded.shape, padding)
+    windows = all_windows(Y.shape, (kernel_size, kernel_size), padded.shape[1], (stride, stride))
+    crossed = unread(windows.values(), padded.shape, (padding, padding))
     panels = [Panel("input", to_rows(padded), (padding, padding), crossed)]
     panels.append(Panel({"max": "largest", "avg": "mean"}[mode], empty_rows(Y.shape)))
     steps = []
@@ -99,7 +99,7 @@ def pool2d_backward(
     Y, winners = max_pool2d(X.double(), kernel_size, stride, return_indices=True)
     if Y.shape != G.shape:
         raise ValueError(f"`G` must have the shape of the output, {tuple(Y.shape)}, got {tuple(G.shape)}.")
-    windows = all_windows(Y.shape, (kernel_size, kernel_size), X.shape[1], stride)
+    windows = all_windows(Y.shape, (kernel_size, kernel_size), X.shape[1], (stride, stride))
     back = X.new_zeros(X.numel()).double()
     panels = [
         Panel("input", to_rows(X)),
