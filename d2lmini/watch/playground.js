@@ -126,6 +126,7 @@ function playground(figure, start, look) {
   }
 
   function refuse(reason) {
+    figure.stop?.();
     sizes.textContent = reason;
     sizes.className = "reason";
     figure.querySelector(".panels").hidden = true;

@@ -88,6 +88,12 @@ function watch(figure, scene, look) {
   const last = scene.steps.length - 1;
   let step = 0;
   let timer = 0;
+  figure.stop?.(); // another scene may be playing here
+  const until = new AbortController();
+  figure.stop = () => {
+    clearInterval(timer);
+    until.abort();
+  };
   figure.querySelector(".panels").replaceChildren();
   figure.querySelector(".controls")?.remove();
   const panels = scene.panels.map((panel) => drawPanel(panel, look, figure.querySelector(".panels")));
@@ -140,5 +146,5 @@ function watch(figure, scene, look) {
 
   if (last === 0) controls.hidden = true;
   halt(0);
-  window.addEventListener("beforeprint", () => halt(last));
+  window.addEventListener("beforeprint", () => halt(last), { signal: until.signal });
 }
