@@ -78,6 +78,12 @@ def name_for_readers_aloud(
     context["generate_toctree_html"] = named
 
 
+def quote_articles(app: Sphinx, pagename: str, *context: Any) -> None:
+    """Let the search page alone load what corrects its quotations."""
+    if pagename == "search":
+        app.add_js_file("search.js")
+
+
 def copy_files(app: Sphinx, problem: Exception | None) -> None:
     """Put beside the pages what they load and offer: MathJax with its fonts, the chapters' own notebooks."""
     if problem is not None or app.builder.format != "html":
@@ -98,5 +104,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", escape)
     app.connect("autodoc-skip-member", skip)
     app.connect("html-page-context", name_for_readers_aloud, priority=900)  # after the theme
+    app.connect("html-page-context", quote_articles)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
