@@ -155,6 +155,9 @@ def test_the_search_finds_stride(visit: Visit) -> None:
     found = page.locator("#search-results li")
     expect(page.get_by_text(re.compile(r"found \d+ pages? matching"))).to_be_visible()
     assert found.count() > 10
+    quotations = found.locator("p.context")
+    quotations.nth(5).wait_for()
+    assert not [text for text in quotations.all_inner_texts() if "System Settings" in text]
     found.get_by_role("link", name=re.compile("Stride")).first.click()
     expect(page).to_have_url(re.compile(r"/03_stride\.html"))
 
