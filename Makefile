@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 MUTATE := $(VENV)/.mutate
 COURSE_TOOLS := $(VENV)/.course
 WEB := $(VENV)/.web
+BROWSER := $(VENV)/.browser
 
 # make run CHAPTERS="02 07"      only these chapters (also for update)
 CHAPTERS ?=
@@ -17,6 +18,8 @@ PYTHON ?=
 
 # make serve PORT=8001           the port of the site on this machine
 PORT ?= 8000
+
+# CHROMIUM=/path/to/chrome make test-browser   a browser that isn't found by its name
 
 # make grade SUBMISSIONS=folder  a folder for each student; the gradebook is in the folder COURSE
 #   SET=ps1                      only this problem set
@@ -41,7 +44,7 @@ TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-r
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands choose clean data
 .PHONY: assignments test-assignments example-class grade check test-course mutate-course
-.PHONY: book serve test-book
+.PHONY: book serve test-book test-browser
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -72,8 +75,11 @@ test-assignments: $(COURSE_TOOLS)  ## the tests of the problem sets and of their
 test-book: book  ## the tests of the web edition, on the site they build
 	@$(PYTEST) book
 
+test-browser: $(BROWSER) book  ## the site and JupyterLab in Chromium; screenshots in build/screenshots
+	@OMP_NUM_THREADS=1 $(PYTEST) browser -n 2 --dist loadfile
+
 lint: $(STAMP)  ## ruff on modules and notebooks, oxlint on scripts
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/oxlint --deny-warnings d2lmini
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/oxlint --deny-warnings d2lmini book
 
 lab: $(STAMP)  ## JupyterLab on the notebooks
 	@$(PY) -m jupyterlab --notebook-dir=notebooks
@@ -173,4 +179,8 @@ $(COURSE_TOOLS): $(STAMP) assignments/pyproject.toml
 
 $(WEB): $(STAMP)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web]'
+	@touch $@
+
+$(BROWSER): $(STAMP)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	@touch $@

@@ -48,8 +48,10 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "sphinx_book_theme"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["book.css"]
+html_favicon = str(HERE / "static" / "favicon.svg")  # or every browser asks for one and gets an error
 html_copy_source = True
 html_show_sourcelink = True
+html_context = {"default_mode": "auto"}  # the reader's system says whether pages are dark
 html_theme_options = {
     "show_navbar_depth": 1,
     "home_page_in_toc": True,

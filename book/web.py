@@ -61,6 +61,29 @@ def skip(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) 
     return True if name.startswith("check_") else None
 
 
+def name_for_readers_aloud(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Say what the theme and docutils leave unsaid: what an arrow unfolds, what a list is of."""
+    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+    sidebar = context["generate_toctree_html"]
+
+    def named(*args: Any, **options: Any) -> str:
+        return re.sub(
+            r"(<a [^>]*>([^<]*)</a><details[^>]*><summary)>",
+            r'\1 aria-label="Pages: \2">',
+            str(sidebar(*args, **options)),
+        )
+
+    context["generate_toctree_html"] = named
+
+
+def quote_articles(app: Sphinx, pagename: str, *context: Any) -> None:
+    """Let the search page alone load what corrects its quotations."""
+    if pagename == "search":
+        app.add_js_file("search.js")
+
+
 def copy_files(app: Sphinx, problem: Exception | None) -> None:
     """Put beside the pages what they load and offer: MathJax with its fonts, the chapters' own notebooks."""
     if problem is not None or app.builder.format != "html":
@@ -80,5 +103,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", number)
     app.connect("autodoc-process-docstring", escape)
     app.connect("autodoc-skip-member", skip)
+    app.connect("html-page-context", name_for_readers_aloud, priority=900)  # after the theme
+    app.connect("html-page-context", quote_articles)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,7 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 PROJECT, ENGINE, COURSE = project(ROOT), project(ROOT / "nbproof"), project(ROOT / "assignments")
-WEB = PROJECT["optional-dependencies"].pop("web")
+SITE = [line for extra in ("web", "browser") for line in PROJECT["optional-dependencies"].pop(extra)]
 EXTRAS = {**PROJECT["optional-dependencies"], "test of nbproof": ENGINE["optional-dependencies"]["test"]}
 CONDA_NAMES = {"torch": "pytorch"}  # where conda's name is another
 CONDA_ONLY = {"python", "pip"}
@@ -33,12 +33,12 @@ def requirements() -> dict[str, Requirement]:
 
 
 def with_course_and_site() -> dict[str, Requirement]:
-    """Those of the course and of the site too, which aren't in environment.yml: pip installs them on top.
+    """Those of the course, of the site and of its tests too, which aren't in environment.yml but for pip.
 
-    One package of the site, which brings MathJax, is on PyPI only.
+    Some, as the one that brings MathJax, are on PyPI only.
     """
     ours = {PROJECT["name"], ENGINE["name"]}
-    lines = [*COURSE["dependencies"], *WEB]
+    lines = [*COURSE["dependencies"], *SITE]
     return {each.name: each for each in map(Requirement, lines) if each.name not in ours} | requirements()
 
 
@@ -55,7 +55,7 @@ def test_conda_lets_pip_install_both_packages():
 
 
 def test_a_package_of_both_has_one_range():
-    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *COURSE["dependencies"], *WEB]
+    lines = [*PROJECT["dependencies"], *ENGINE["dependencies"], *COURSE["dependencies"], *SITE]
     lines += [line for extra in EXTRAS.values() for line in extra]
     lines = [line for line in lines if line not in (PROJECT["name"], ENGINE["name"])]
     ranges: dict[str, set[str]] = {}
