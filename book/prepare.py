@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -179,9 +180,24 @@ def chapter(file: Path) -> NotebookNode:
         if "solution" in tags:
             tags.append("hide-cell")
             cell.metadata["mystnb"] = {f"code_prompt_{what}": "The code, run" for what in ("show", "hide")}
+        cell.metadata["figures"] = figures_of(cell)
         for output in cell.outputs:
             output.get("data", {}).pop(FIGURE, None)
     return notebook
+
+
+def figures_of(cell: NotebookNode) -> list[str]:
+    """For each figure that a cell shows, its words in one line: the titles of its parts, or its own."""
+    found = []
+    for data in (output.get("data", {}) for output in cell.outputs):
+        if FIGURE in data:
+            titles = [axes.get("title", "") for axes in data[FIGURE]["axes"]]
+            found.append("; ".join(dict.fromkeys(filter(None, titles))))
+        elif (html := data.get("text/html", "")) and "d2l-watch" in html:
+            found.append(unescape(re.search('aria-label="([^"]+)"', html)[1]))
+        elif "image/png" in data:
+            found.append("")
+    return found
 
 
 def problem_set(source: ProblemSet) -> NotebookNode:

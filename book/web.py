@@ -23,18 +23,44 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     chapter, figures = int(match[1]), 0
     for count, formula in enumerate(doctree.findall(nodes.math_block), 1):
         formula["number"], formula["ids"] = f"{chapter}.{count}", [f"formula-{chapter}-{count}"]
-    for cell in list(doctree.findall(nodes.container)):
-        if cell.get("nb_element") != "cell_code":
-            continue
-        name = cell["cell_metadata"]["id"]
-        cell["ids"].append(f"cell-{name}")
-        for image in list(cell.findall(nodes.image)):
-            figures += 1
-            image["alt"] = f"Figure {chapter}.{figures}; the text around it says what it shows"
-            figure = nodes.figure(ids=[f"figure-{chapter}-{figures}"])
-            image.replace_self(figure)
-            words = [nodes.Text(f"Figure {chapter}.{figures}, drawn by cell "), nodes.literal(text=name)]
-            figure += [image, nodes.caption("", "", *words)]
+    drawn = ""  # the figures of the last cell of code, while nothing was said of them
+    for part in list(doctree.findall()):
+        if isinstance(part, nodes.container) and part.get("nb_element") == "cell_code":
+            metadata = part["cell_metadata"]
+            part["ids"].append(f"cell-{metadata['id']}")
+            shown = list(part.findall(is_figure))
+            for node, words in zip(shown, metadata.get("figures", []), strict=True):
+                figures += 1
+                wrap_figure(node, f"{chapter}.{figures}", words, metadata["id"])
+            drawn = f"{chapter}.{figures}" if len(shown) == 1 else ""
+        elif isinstance(part, nodes.paragraph) and drawn and part.parent.get("nb_element") is None:
+            refer(part, drawn)
+            drawn = ""
+
+
+def is_figure(node: nodes.Node) -> bool:
+    """Whether something in a cell's output is a picture, or a figure to watch."""
+    return isinstance(node, nodes.image) or (isinstance(node, nodes.raw) and "d2l-watch" in node.astext())
+
+
+def wrap_figure(node: nodes.Element, number: str, words: str, cell: str) -> None:
+    """Put a picture into a figure with a number, a caption, and the name of the cell that drew it."""
+    if isinstance(node, nodes.image):
+        node["alt"] = (
+            f"Figure {number}: {words}" if words else f"Figure {number}; the text says what it shows"
+        )
+    figure = nodes.figure(ids=[f"figure-{number.replace('.', '-')}"])
+    node.replace_self(figure)
+    said = f"Figure {number}: {words} (cell " if words else f"Figure {number} (cell "
+    figure += [node, nodes.caption("", "", nodes.Text(said), nodes.literal(text=cell), nodes.Text(")"))]
+
+
+def refer(paragraph: nodes.paragraph, number: str) -> None:
+    """Let a paragraph that begins with "The figure" name the figure before it, with a link."""
+    first = paragraph[0]
+    if isinstance(first, nodes.Text) and first.startswith("The figure "):
+        link = nodes.reference("", f"Figure {number}", refuri=f"#figure-{number.replace('.', '-')}")
+        first.parent.replace(first, [link, nodes.Text(first.removeprefix("The figure"))])
 
 
 def literal(line: str) -> str:

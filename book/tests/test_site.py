@@ -141,8 +141,14 @@ def test_a_page_shows_the_stored_outputs(file: Path, pages: dict[Path, Page]) ->
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     lines = [line for output in outputs for line in output.get("text", "").splitlines()]
     assert lines and not [line for line in lines if line.rstrip() not in page.text]
-    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
-    assert len([name for name in page.ids if name.startswith("figure-")]) == pictures
+    shown = [output.get("data", {}) for output in outputs]
+    figures = sum("image/png" in data or "d2l-watch" in data.get("text/html", "") for data in shown)
+    assert len([name for name in page.ids if name.startswith("figure-")]) == figures
+
+
+def test_the_text_names_the_figures_it_speaks_of(pages: dict[Path, Page]) -> None:
+    links = [link for file in CHAPTERS for link in pages[SITE / f"{file.stem}.html"].links]
+    assert sum(link.startswith("#figure-") for link in links) > 30
 
 
 def test_solutions_are_folded() -> None:
