@@ -6,7 +6,7 @@ This is the only module that imports matplotlib, so `import d2lmini` stays quick
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 IMAGE_MAP = "gray"
 SIGNED_MAP = "RdBu_r"
+DASHED = 7  # pixels that a picture is wide at most, whose negative ones are marked
 
 
 def to_numpy(values: Tensor | np.ndarray | Sequence) -> np.ndarray:
@@ -163,32 +164,55 @@ def show_signed(
     return ax
 
 
-def show_signed_grid(
-    maps: Tensor | Sequence,
+def show_rows(
+    rows: Mapping[str, Sequence[Tensor | None]],
     titles: Sequence[str] | None = None,
-    columns: int = 6,
-    scale: float = 1.3,
-    image: Tensor | None = None,
+    scale: float = 1.0,
+    limit: float | None = None,
 ) -> Figure:
-    """Draw several kernels or feature maps (N, H, W) side by side, each symmetric about its own zero.
+    """Draw named rows of pictures, such as a network's maps at several moments, or of several images.
 
-    An `image` (H, W) is drawn first, in grey, to compare its feature maps with.
+    Bytes are an image, as stored, and drawn in grey. Floats are a kernel, a feature map or a gradient, drawn
+    in red and blue about zero. Up to seven pixels wide, the negative ones have a dash, to be read without
+    colour.
+
+    Args:
+        rows: for each name, written on the left, as many (H, W) or (1, H, W) as there are in the other rows;
+            None leaves a place empty.
+        titles: one for each column.
+        scale: the width of a picture, in inches.
+        limit: the number that has the full colour, in all pictures; None: each picture's largest.
+    Raises:
+        ValueError: no picture, rows of different lengths, another number of titles.
     """
-    check_titles(titles, len(maps))
-    images = [] if image is None else [image]
-    panels = [*images, *maps]
-    names = ["input"] * len(images) + list(titles or [""] * len(maps))
-    rows = -(-len(panels) // columns)
-    columns = min(columns, len(panels))
-    size = (columns * scale, rows * scale * 1.15)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for i, ax in enumerate(axes.flat):
-        ax.axis("off")
-        if i < len(panels):
-            draw = show_image if i < len(images) else show_signed
-            draw(panels[i], title=names[i], ax=ax)
-            ax.title.set_fontsize(8)
+    lengths = sorted({len(row) for row in rows.values()})
+    if len(lengths) > 1:
+        raise ValueError(f"all rows must have the same number of pictures, got {lengths}.")
+    check_titles(titles, *lengths or [0])
+    panels = {name: [None if each is None else to_matrix(each) for each in row] for name, row in rows.items()}
+    size = (scale * lengths[0] + 0.3, scale * len(rows) + 0.3)
+    figure, axes = plt.subplots(len(rows), lengths[0], figsize=size, squeeze=False, layout="constrained")
+    for line, (name, row) in zip(axes, panels.items(), strict=True):
+        for ax, panel in zip(line, row, strict=True):
+            if panel is None:
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+            elif panel.dtype == np.uint8:
+                show_image(panel, ax=ax)
+            else:
+                show_signed(panel, limit=limit, ax=ax)
+                mark_negative(panel, ax)
+        line[0].set_ylabel(name, fontsize=8)
+    for ax, title in zip(axes[0], titles or [""] * lengths[0], strict=True):
+        ax.set_title(title, fontsize=8)
     return figure
+
+
+def mark_negative(values: np.ndarray, ax: Axes) -> None:
+    """Put a dash on each negative number of a small array (H, W), to be told without colour."""
+    if values.shape[1] <= DASHED:
+        down, right = (values < 0).nonzero()
+        ax.plot(right, down, "_", color="black", markersize=4)
 
 
 def show_steps(matrices: Sequence[tuple[str, Tensor]], fmt: str = "g", signed: bool = False) -> Figure:
@@ -232,15 +256,43 @@ def show_curves(
     return ax
 
 
-def show_confusion(counts: Tensor | np.ndarray, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Draw a confusion matrix (classes, classes): rows are the truth, columns the prediction."""
+def show_confusion(
+    counts: Tensor | np.ndarray,
+    class_names: Sequence[str],
+    samples: Mapping[tuple[int, int], Tensor] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a confusion matrix (classes, classes): rows are the truth, columns the prediction.
+
+    `samples` may have an image for a pair (true, predicted), all of one shape. It stands over the count; a
+    pair without one stays empty.
+    """
     table = to_numpy(counts)
-    ax = ax or plt.subplots(figsize=(6.5, 6), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(8, 7.9) if samples else (6.5, 6), layout="constrained")[1]
     ax.imshow(np.log1p(table), cmap="Greys", vmax=1.6 * np.log1p(table.max()))
     for (row, column), value in np.ndenumerate(table):
-        ax.text(column, row, str(int(value)), ha="center", va="center", fontsize=8)
+        place = row + 0.38 if samples else row
+        ax.text(column, place, str(int(value)), ha="center", va="center", fontsize=8)
+    if samples:
+        draw_samples(samples, table.shape, ax)
     ticks = range(len(class_names))
     ax.set_xticks(ticks, labels=class_names, rotation=45, ha="right", fontsize=8)
     ax.set_yticks(ticks, labels=class_names, fontsize=8)
     ax.set(xlabel="predicted", ylabel="true")
     return ax
+
+
+def draw_samples(samples: Mapping[tuple[int, int], Tensor], shape: tuple[int, int], ax: Axes) -> None:
+    """Draw images into the cells of a table of that shape, as one picture that is transparent elsewhere."""
+    images = {pair: to_matrix(image) for pair, image in samples.items()}
+    shapes = sorted({image.shape for image in images.values()})
+    if len(shapes) > 1:
+        raise ValueError(f"all `samples` must have one shape, got {shapes}.")
+    height, width = shapes[0]
+    side = 7 * max(height, width) // 5  # of a cell: room for the count below
+    top, left = height // 14, (side - width) // 2
+    canvas = np.full((shape[0], side, shape[1], side), np.nan)
+    for (row, column), image in images.items():
+        canvas[row, top : top + height, column, left : left + width] = image
+    edges = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    ax.imshow(canvas.reshape(shape[0] * side, -1), cmap=IMAGE_MAP, extent=edges)

@@ -18,8 +18,8 @@ from d2lmini.plot import (
     show_image,
     show_images,
     show_matrix,
+    show_rows,
     show_signed,
-    show_signed_grid,
     show_steps,
 )
 
@@ -164,28 +164,45 @@ def test_a_window_is_framed():
     assert (to_hex(above.get_edgecolor()), above.get_linewidth()) == (to_hex("tab:orange"), 3)
 
 
-@pytest.mark.parametrize("titled", [True, False])
-def test_feature_maps_stand_beside_their_image(titled):
-    maps = torch.stack([TABLE - 2, TABLE, 2 * TABLE])
-    names = ["one", "two", "three"]
-    figure = show_signed_grid(maps, names if titled else None, columns=3, image=TABLE)
+BYTES = (10 * TABLE).byte()
+WIDE = torch.linspace(-8, 6, 24).reshape(3, 8)  # one pixel wider than what gets dashes
+
+
+def test_rows_have_their_names_on_the_left_and_titles_above():
+    figure = show_rows({"drawn": [BYTES, TABLE - 2, WIDE], "trained": [None, TABLE, WIDE]}, ["a", "b", "c"])
     assert grid_of(figure) == (2, 3)
-    assert_allclose(figure.get_size_inches(), [3.9, 2.99])
-    first, *rest = figure.axes
-    assert image_of(first) == (TABLE.tolist(), "gray", (0, 8)) and first.get_title() == "input"
-    for ax, values, name, limit in zip(rest, maps, names, (6, 8, 16), strict=False):
-        assert image_of(ax) == (values.tolist(), "RdBu_r", (-limit, limit))
-        assert ax.get_title() == (name if titled else "") and ax.title.get_fontsize() == 8
-    assert [len(ax.images) for ax in figure.axes] == [1, 1, 1, 1, 0, 0]
-    assert not any(ax.axison for ax in figure.axes)
+    assert_allclose(figure.get_size_inches(), [3.3, 2.3])
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", "", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["drawn", "", "", "trained", "", ""]
+    assert {ax.title.get_fontsize() for ax in figure.axes[:3]} == {8}
+    assert figure.axes[0].yaxis.label.get_fontsize() == 8
+    assert all(ax.get_xticks().size == ax.get_yticks().size == 0 for ax in figure.axes)
 
 
-def test_feature_maps_alone():
-    figure = show_signed_grid(torch.ones(6, 2, 2))
-    assert grid_of(figure) == (1, 6) and {len(ax.images) for ax in figure.axes} == {1}
-    assert_allclose(figure.get_size_inches(), [7.8, 1.495])
-    assert_allclose(show_signed_grid(torch.ones(2, 2, 2), scale=2).get_size_inches(), [4, 2.3])
-    assert grid_of(show_signed_grid(torch.ones(7, 2, 2))) == (2, 6)
+def test_bytes_are_grey_and_floats_are_signed():
+    figure = show_rows({"": [BYTES[None], (TABLE - 2)[None]], "none": [None, WIDE]}, scale=2)
+    image, small, empty, wide = figure.axes
+    assert image_of(image) == (BYTES.tolist(), "gray", (0, 80))
+    assert image_of(small) == ((TABLE - 2).tolist(), "RdBu_r", (-6, 6))
+    assert image_of(wide)[1:] == ("RdBu_r", (-8, 8))  # a scale of its own
+    assert not empty.images and not any(spine.get_visible() for spine in empty.spines.values())
+    assert all(spine.get_visible() for ax in (image, small, wide) for spine in ax.spines.values())
+    assert_allclose(figure.get_size_inches(), [4.3, 4.3])
+
+
+def test_rows_may_share_one_scale():
+    figure = show_rows({"": [TABLE - 2, WIDE]}, limit=2.5)
+    assert [image_of(ax)[2] for ax in figure.axes] == [(-2.5, 2.5)] * 2
+
+
+def test_negative_numbers_of_small_pictures_have_a_dash():
+    figure = show_rows({"": [TABLE - 2, TABLE, WIDE, WIDE[:, 1:], BYTES]})
+    (dashes,), (none,), wide, (seven,), grey = (ax.lines for ax in figure.axes)
+    assert dashes.get_xydata().tolist() == [[0, 0], [1, 0]]  # x, y of −2 and −1; 0 is not negative
+    assert (dashes.get_marker(), dashes.get_linestyle(), dashes.get_color()) == ("_", "None", "black")
+    assert dashes.get_markersize() == 4
+    assert none.get_xydata().size == 0 and not wide and not grey
+    assert len(seven.get_xydata()) == (WIDE[:, 1:] < 0).sum()
 
 
 def test_steps_have_cells_of_one_size():
@@ -245,6 +262,22 @@ def test_a_confusion_matrix_has_the_truth_in_its_rows():
             assert (label.get_rotation(), label.get_ha()) == turned
 
 
+def test_samples_stand_over_their_counts():
+    counts, bright = torch.tensor([[90, 10], [0, 99]]), torch.full((1, 5, 4), 7.0)
+    ax = show_confusion(counts, ["coat", "shirt"], {(0, 1): bright, (1, 1): 2 * bright})
+    assert_allclose(size_of(ax), [8, 7.9])
+    heat, pictures = ax.images
+    assert_allclose(heat.get_array(), np.log1p(counts.numpy()))
+    assert texts_of(ax) == {(0, 0.38): "90", (1, 0.38): "10", (0, 1.38): "0", (1, 1.38): "99"}
+    assert pictures.get_cmap().name == "gray" and pictures.get_extent() == [-0.5, 1.5, 1.5, -0.5]
+    drawn = np.ma.filled(pictures.get_array(), np.nan)  # cells of 7 x 7 pixels
+    assert drawn.shape == (14, 14)
+    for row, column, level in ((0, 1, 7), (1, 1, 14)):
+        cell = drawn[7 * row : 7 * row + 7, 7 * column : 7 * column + 7]
+        assert (cell[0:5, 1:5] == level).all() and np.isfinite(cell).sum() == 20
+    assert np.isfinite(drawn).sum() == 40  # the other cells, and the room for the counts, show what is below
+
+
 COLOURS = torch.stack([torch.zeros(5, 4), torch.full((5, 4), 0.5), torch.full((5, 4), 2.0)])  # (3, 5, 4)
 
 
@@ -276,9 +309,17 @@ def test_the_lowest_byte_is_as_far_from_zero_as_it_is():
     [
         (lambda: show_images(torch.zeros(3, 4, 4), ["a"]), r"`titles` \(1\) .* images \(3\)"),
         (lambda: show_images(torch.zeros(1, 4, 4), ["a", "b"]), r"`titles` \(2\)"),
-        (lambda: show_signed_grid(torch.zeros(3, 4, 4), ["a"]), r"`titles` \(1\) .* images \(3\)"),
+        (lambda: show_rows({"": torch.zeros(3, 4, 4)}, ["a"]), r"`titles` \(1\) .* images \(3\)"),
+        (lambda: show_rows({"a": [TABLE], "b": [TABLE, TABLE]}), r"same number of pictures, got \[1, 2\]"),
         (lambda: show_images(torch.zeros(0, 4, 4)), "at least one image"),
-        (lambda: show_signed_grid(torch.zeros(0, 4, 4)), "at least one image"),
+        (lambda: show_rows({"": []}), "at least one image"),
+        (lambda: show_rows({}), "at least one image"),
+        (lambda: show_rows({"": torch.zeros(1, 2, 4, 4)}), r"got \(2, 4, 4\)"),
+        (lambda: show_confusion(TABLE, [], {(0, 0): torch.zeros(2, 4, 4)}), r"got \(2, 4, 4\)"),
+        (
+            lambda: show_confusion(TABLE, [], {(0, 0): TABLE, (0, 1): TABLE[:1]}),
+            r"one shape, got \[\(1, 3\), \(2, 3\)\]",
+        ),
         (lambda: show_steps([]), "at least one image"),
         (lambda: show_image(torch.zeros(4, 4, 3)), r"\(3, H, W\), got shape \(4, 4, 3\)"),
         (lambda: show_image(torch.zeros(4)), r"got shape \(4,\)"),
