@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.problem_set import ProblemSet, defined_names, is_answer, role
 
 # Cells that a student adds at the top of the notebook.
@@ -116,11 +115,11 @@ class Attack(NamedTuple):
 
 def attacks(problem_set: ProblemSet) -> list[Attack]:
     """All attacks, on a hand-in without an answer."""
-    found = [Attack(what, _bytes(with_cell(problem_set, source))) for what, source in CELLS.items()]
+    found = [Attack(what, as_bytes(with_cell(problem_set, source))) for what, source in CELLS.items()]
     for what, source in ANSWERS.items():
-        found.append(Attack(what, _bytes(with_answers(problem_set, source))))
-    found.append(Attack("edited tests", _bytes(with_edited_tests(problem_set))))
-    found.append(Attack("points of its own", _bytes(with_points(problem_set))))
+        found.append(Attack(what, as_bytes(with_answers(problem_set, source))))
+    found.append(Attack("edited tests", as_bytes(with_edited_tests(problem_set))))
+    found.append(Attack("points of its own", as_bytes(with_points(problem_set))))
     return found
 
 
@@ -157,7 +156,3 @@ def with_points(problem_set: ProblemSet) -> NotebookNode:
     for cell in notebook.cells:
         role(cell).update(points=1000, grade=True, solution=False, locked=False, score=1000, auto_score=1000)
     return notebook
-
-
-def _bytes(notebook: NotebookNode) -> bytes:
-    return nbformat.writes(notebook).encode()

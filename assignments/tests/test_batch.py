@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from grading import batch, gradebook
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.batch import Batch, belongs_to, find, grade, workers
 from grading.box import Limits
@@ -17,7 +17,7 @@ from grading.gradebook import HandIn
 from grading.problem_set import ProblemSet
 from grading.release import leaks, release_all
 from grading.store import Results, from_text, key_of, to_text
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 PS = tiny()
 LIMITS = Limits(cell_seconds=4)
@@ -288,7 +288,7 @@ def test_releases_hold_no_solution_and_no_hidden_test(tmp_path: Path, capsys: py
         place = next(each for each in leaky.cells if each.id == cell.id)
         place.source = PS.cells()[cell.id].source
         if cell.id in ("shift", "shift-hidden", "shift-hidden-2", "size-hidden", "explain-odd"):
-            assert leaks(PS, nbformat.writes(leaky).encode()), cell.id
+            assert leaks(PS, as_bytes(leaky)), cell.id
 
 
 @pytest.mark.full

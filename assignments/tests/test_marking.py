@@ -6,7 +6,7 @@ import ast
 
 import nbformat
 import pytest
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.box import Limits
 from grading.marking import (
@@ -22,7 +22,7 @@ from grading.problem_set import ProblemSet, names
 from grading.sandbox import boxed_kernel
 from grading.suspicion import suspicions
 from nbformat.v4 import new_code_cell
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 from d2lmini.course import Unexpected, expect
 
