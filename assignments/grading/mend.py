@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from typing import NamedTuple
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -48,15 +49,21 @@ def mend(problem_set: ProblemSet, hand_in: bytes) -> Mended:
 
 
 def read(hand_in: bytes) -> list[NotebookNode]:
+def content_of(file: Path) -> bytes:
+    """A hand-in; of one that is too long to be read, no more than shows that it is."""
+    with file.open("rb") as opened:
+        return opened.read(MOST_BYTES + 1)
+
+
     """The cells of a notebook file, of any version; ValueError if it is none."""
     if len(hand_in) > MOST_BYTES:
-        raise ValueError(f"it has {len(hand_in):,} bytes, and at most {MOST_BYTES:,} are read")
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
     try:
         content = json.loads(hand_in.decode("utf-8-sig"))
         notebook = nbformat.convert(nbformat.from_dict(content), 4)
         cells = [cell for cell in notebook.cells if isinstance(cell.get("source"), str | list)]
         for cell in cells:
-            cell.source = "".join(cell.source)
+            cell.source = writable("".join(cell.source))
             cell.metadata = NotebookNode(cell.get("metadata") or {})
     except Exception as error:  # nbformat meets a stranger's JSON with errors of every kind
         raise ValueError(f"it is no notebook ({type(error).__name__})") from None
@@ -66,6 +73,15 @@ def read(hand_in: bytes) -> list[NotebookNode]:
 
 
 def name_of(cell: NotebookNode, ours: dict[str, NotebookNode]) -> str | None:
+def writable(text: str) -> str:
+    """A text without half characters, such as an emoji cut in two leaves: no file can hold them.
+
+    >>> writable("a\\ud83d"), writable("é")
+    ('a?', 'é')
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
     """Which cell of the problem set this is: by nbgrader's name, or by Jupyter's, which is the same."""
     data = cell.metadata.get("nbgrader")
     candidates = (data.get("grade_id") if isinstance(data, dict) else None, cell.get("id"))
