@@ -180,3 +180,6 @@ def test_a_thief_who_knows_of_the_wrong_expectations_is_named() -> None:
     """It takes the right value out of the wrong one, and gets its points: only a person can see that."""
     thief = next(each for each in attacks(PS) if "thief" in each.what)
     assert suspicions(nbformat.reads(thief.hand_in.decode(), as_version=4).cells)
+    hidden = "mark = '#'; frame = sys._getframe(1)\nquotes = '\"\"\"'; gc\nmore = '\"\"\"'"
+    (found,) = suspicions(hand_in(PS, {"size": hidden}).cells)
+    assert found.text.endswith(": _getframe, gc")
