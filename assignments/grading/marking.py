@@ -19,11 +19,9 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from queue import Empty
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
-from nbformat.v4 import output_from_msg
 from nbproof.kernel import Kernel, KernelFailure
 
 from grading.box import Limits
@@ -32,11 +30,11 @@ from grading.problem_set import ProblemSet, is_hidden, role, task_of
 from grading.suspicion import suspicions
 
 MOST_RESTARTS = 8
-MOST_TEXT, MOST_PICTURE = 20_000, 500_000  # characters of one output that are kept
 HIDDEN_FAILED = "a hidden test failed"
 # What a person or a failing test might print in the place of {} in an f-string: numbers, not sentences.
 BLANKS = r"[-+0-9., ()\[\]×=x]{0,40}"
 # The opposite of a value, in the kernel: it doesn't rely on a name that a student could have redefined.
+from grading.outputs import Ran, error_output, run_cell
 WRONG = """(lambda w: w + "?" if isinstance(w, str) else (not w) if isinstance(w, bool) else
  [*w, "?"] if isinstance(w, (list, tuple)) and any(isinstance(e, str) for e in w) else
  __import__("numpy").vectorize(
@@ -62,79 +60,6 @@ class Marked(NamedTuple):
     verdicts: dict[str, Verdict]  # of each cell of hidden tests
     findings: list[Finding]
     seconds: float
-
-
-class Ran(NamedTuple):
-    """What came of one cell."""
-
-    outputs: list[NotebookNode]
-    error: tuple[str, str] | None  # its name and its text
-
-
-# --- one cell -----------------------------------------------------------------------------------
-
-
-def run_cell(kernel: Kernel, source: str, seconds: float) -> Ran:
-    """Run code as a cell; TimeoutError after so many seconds, KernelFailure when the kernel dies."""
-    message = kernel.execute_cell_input(source, allow_stdin=False)
-    try:
-        reply = kernel.await_reply(message, seconds)
-    except Empty:
-        kernel.interrupt()
-        try:
-            kernel.await_reply(message, 5)
-        except Empty:
-            raise KernelFailure(f"it didn't stop when it was interrupted after {seconds:g} s") from None
-        outputs_of(kernel, message)
-        raise TimeoutError(f"it takes longer than {seconds:g} s") from None
-    outputs = outputs_of(kernel, message)
-    content = reply["content"]
-    if content.get("status") == "error":  # even where the kernel shows no traceback
-        return Ran(outputs, (str(content.get("ename", "")), str(content.get("evalue", ""))))
-    shown = [output for output in outputs if output.output_type == "error"]
-    return Ran(outputs, (shown[0].ename, shown[0].evalue) if shown else None)
-
-
-def outputs_of(kernel: Kernel, message: str) -> list[NotebookNode]:
-    """The outputs of a cell that has run, those of one stream joined, each cut to a sensible length."""
-    found: list[NotebookNode] = []
-    while True:
-        msg = kernel.get_message("iopub", timeout=5)
-        if msg["parent_header"].get("msg_id") != message:
-            continue
-        kind = msg["msg_type"]
-        if kind == "status" and msg["content"].get("execution_state") == "idle":
-            return found
-        if kind not in ("stream", "display_data", "execute_result", "error"):
-            continue
-        output = output_from_msg(msg)
-        if kind == "stream" and found and found[-1].get("name") == output.name:
-            found[-1].text = cut(found[-1].text + output.text, MOST_TEXT)
-        else:
-            found.append(shortened(output))
-
-
-def shortened(output: NotebookNode) -> NotebookNode:
-    if output.output_type == "stream":
-        output.text = cut(output.text, MOST_TEXT)
-    elif output.output_type == "error":
-        output.evalue = cut(output.evalue, MOST_TEXT)
-        output.traceback = [cut(line, MOST_TEXT) for line in output.traceback[-50:]]
-    else:
-        for mime, data in list(output.data.items()):
-            most = MOST_PICTURE if mime.startswith("image/png") else MOST_TEXT
-            if len(str(data)) > most:
-                output.data[mime] = "(too long)" if mime == "text/plain" else ""
-        output.data = NotebookNode({mime: data for mime, data in output.data.items() if data != ""})
-    return output
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most} more characters)"
-
-
-def error_output(name: str, text: str) -> NotebookNode:
-    return NotebookNode(output_type="error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
 # --- the tests ----------------------------------------------------------------------------------

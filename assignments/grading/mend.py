@@ -7,6 +7,7 @@ in the student's order; what isn't the student's comes from the source notebook.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from typing import NamedTuple
 from pathlib import Path
@@ -182,14 +183,25 @@ def restored(mine: NotebookNode, theirs: NotebookNode | None) -> NotebookNode:
     """A cell of the set: the student's words where they count, and everything else from the source."""
     written = theirs.source if theirs else released(mine)
     source = written if is_answer(mine) else mine.source
+    if is_answer(mine) and mine.cell_type == "markdown" and source != released(mine):
+        source = without_html(source)
     return made(mine.cell_type, source, role(mine).grade_id, NotebookNode(nbgrader=NotebookNode(role(mine))))
 
 
 def own_cell(cell: NotebookNode, count: int) -> NotebookNode:
     """A cell that a student has added: its text, and no word of what else it says of itself."""
-    return made(
-        "code" if cell.cell_type == "code" else "markdown", cell.source, f"own-{count}", NotebookNode()
-    )
+    kind = "code" if cell.cell_type == "code" else "markdown"
+    source = cell.source if kind == "code" else without_html(cell.source)
+    return made(kind, source, f"own-{count}", NotebookNode())
+
+
+def without_html(text: str) -> str:
+    """Words in Markdown in which a tag is only text: whoever reads them in a browser runs nothing of theirs.
+
+    >>> without_html("a < b <script>x()</script>")
+    'a < b &lt;script>x()&lt;/script>'
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
 
 
 def made(kind: str, source: str, name: str, metadata: NotebookNode) -> NotebookNode:

@@ -11,15 +11,16 @@ from grading.attacks import attacks
 from grading.box import Limits
 from grading.marking import (
     HIDDEN_FAILED,
-    MOST_TEXT,
     Marked,
     expectations_in,
     mark,
     telling,
     with_wrong_expectation,
 )
+from grading.outputs import MOST_TEXT
 from grading.problem_set import ProblemSet, names
 from grading.sandbox import boxed_kernel
+from grading.store import to_text
 from grading.suspicion import suspicions
 from nbformat.v4 import new_code_cell
 from tiny import tiny
@@ -118,6 +119,41 @@ class TestRun:
         result = marked({"size": "print('x' * 100_000)\nsize = (4, 2)"})
         (cell,) = [cell for cell in result.notebook.cells if cell.id == "size"]
         assert len(cell.outputs[0].text) < MOST_TEXT + 100
+
+    def test_messages_that_are_none_cost_their_cell_and_break_nothing(self) -> None:
+        forger = (
+            "kernel = get_ipython().kernel\nsend = lambda *content: kernel.session.send(\n"
+            "    kernel.iopub_socket, *content, parent=kernel.get_parent())\n"
+        )
+        for content in (
+            "'stream', {'name': 5, 'text': {'a': 1}}",
+            "'display_data', {'data': {'text/plain': [1]}, 'metadata': []}",
+            "'display_data', {'data': 3}",
+            "'error', {'ename': 3}",
+        ):
+            result = marked({"size": f"{forger}send({content})\nsize = (4, 2)"})
+            nbformat.validate(result.notebook)
+            assert {finding.kind for finding in result.findings} == {"crash", "tampering"}
+            assert passed(result) == ["shift-hidden", "shift-hidden-2"]
+
+    def test_nothing_that_a_browser_would_run_is_kept(self) -> None:
+        result = marked(
+            {
+                "size": "from IPython.display import HTML, Javascript, SVG, display\n"
+                "display(HTML('<script>run()</script>'), Javascript('run()'))\n"
+                "display({'image/png': '\"><script>run()</script>', 'text/plain': 'x'}, raw=True,\n"
+                "        metadata={'image/png': {'width': '\"><script>run()</script>'}})\nsize = (4, 2)",
+                "explain-odd": "<script>run()</script> a < b",
+            }
+        )
+        (size,) = [cell for cell in result.notebook.cells if cell.id == "size"]
+        assert "run()" not in str(size.outputs) and len(passed(result)) == 3
+        (words,) = [cell for cell in result.notebook.cells if cell.id == "explain-odd"]
+        assert words.source == "&lt;script>run()&lt;/script> a < b"
+
+    def test_half_a_character_in_an_output_costs_nothing(self) -> None:
+        result = marked({"size": "print('\\ud83d')\nsize = (4, 2)"})
+        assert len(passed(result)) == 3 and to_text(result).encode()
 
     def test_a_figure_and_a_table_are_kept(self) -> None:
         result = marked({"size": "size = (4, 2)\nnp.zeros((2, 2))"})
