@@ -78,6 +78,25 @@ CELLS = {
     ),
 }
 
+THIEF = '''import ast
+import sys
+
+
+def steal(*args, **kwargs):
+    """Find the test that calls, and give back what it expects."""
+    frame = sys._getframe(1)
+    for node in ast.walk(ast.parse(get_ipython().user_ns["In"][-1])):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expect":
+            if node.lineno <= frame.f_lineno <= node.end_lineno:
+                wanted = node.args[1]
+                wanted = compile(ast.Expression(UNWRAP), "stolen", "eval")
+                return eval(wanted, frame.f_globals, frame.f_locals)
+    return None
+
+
+Yes = lambda: steal
+'''
+
 # What every name that a task asks for is bound to.
 ANSWERS = {
     "equal to everything": '''class Yes(tuple):
@@ -88,23 +107,11 @@ ANSWERS = {
     __getitem__ = __getattr__ = __add__ = __mul__ = __sub__ = lambda *args: Yes()
     __array__ = lambda *args, **kwargs: __import__("numpy").zeros(())
 ''',
-    "a thief of what is expected": '''import ast
-import sys
-
-
-def steal(*args, **kwargs):
-    """Find the test that calls, and give back what it expects."""
-    frame = sys._getframe(1)
-    for node in ast.walk(ast.parse(get_ipython().user_ns["In"][-1])):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expect":
-            if node.lineno <= frame.f_lineno <= node.end_lineno:
-                wanted = compile(ast.Expression(node.args[1]), "stolen", "eval")
-                return eval(wanted, frame.f_globals, frame.f_locals)
-    return None
-
-
-Yes = lambda: steal
-''',
+    "a thief of what is expected": THIEF.replace("UNWRAP", "wanted"),
+    # The grader wraps a wrong expectation into a call of a lambda.
+    "a thief of what is expected, and of the wrong": THIEF.replace(
+        "UNWRAP", "wanted.args[0] if isinstance(getattr(wanted, 'func', 0), ast.Lambda) else wanted"
+    ),
 }
 
 

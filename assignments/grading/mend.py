@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from typing import NamedTuple
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -49,13 +49,13 @@ def mend(problem_set: ProblemSet, hand_in: bytes) -> Mended:
     return Mended(assemble(theirs, chosen, ours), findings)
 
 
-def read(hand_in: bytes) -> list[NotebookNode]:
 def content_of(file: Path) -> bytes:
     """A hand-in; of one that is too long to be read, no more than shows that it is."""
     with file.open("rb") as opened:
         return opened.read(MOST_BYTES + 1)
 
 
+def read(hand_in: bytes) -> list[NotebookNode]:
     """The cells of a notebook file, of any version; ValueError if it is none."""
     if len(hand_in) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
@@ -73,7 +73,6 @@ def content_of(file: Path) -> bytes:
     return cells
 
 
-def name_of(cell: NotebookNode, ours: dict[str, NotebookNode]) -> str | None:
 def writable(text: str) -> str:
     """A text without half characters, such as an emoji cut in two leaves: no file can hold them.
 
@@ -83,6 +82,7 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def name_of(cell: NotebookNode, ours: dict[str, NotebookNode]) -> str | None:
     """Which cell of the problem set this is: by nbgrader's name, or by Jupyter's, which is the same."""
     data = cell.metadata.get("nbgrader")
     candidates = (data.get("grade_id") if isinstance(data, dict) else None, cell.get("id"))

@@ -9,10 +9,10 @@ import pytest
 from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.box import Limits
+from grading.expected import expectations_in
 from grading.marking import (
     HIDDEN_FAILED,
     Marked,
-    expectations_in,
     mark,
     telling,
     with_wrong_expectation,
@@ -187,24 +187,24 @@ def test_every_expectation_can_be_made_wrong() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (("Unexpected", "the number\n  expected: 3\n  got: 4"), "the number"),
-        (("Unexpected", "a pair of 17\n  expected"), "a pair of 17"),
-        (("Unexpected", "a pair of expect(len(x), 1)"), HIDDEN_FAILED),
-        (("Unexpected", "what the test says"), HIDDEN_FAILED),
-        (("NotImplementedError", ""), "the task has no answer yet"),
-        (("ZeroDivisionError", "secret"), "your code ended with ZeroDivisionError in a hidden test"),
-        (("expect(x, 1)", "secret"), HIDDEN_FAILED),
-        (("print", "secret"), HIDDEN_FAILED),
+        ("NotImplementedError", "the task has no answer yet"),
+        ("ZeroDivisionError", "your code ended with ZeroDivisionError in a hidden test"),
+        ("Unexpected", HIDDEN_FAILED),
+        ("expect(x, 1)", HIDDEN_FAILED),
+        ("print", HIDDEN_FAILED),
     ],
 )
-def test_only_the_tests_own_reasons_are_told(error: tuple[str, str], told: str) -> None:
-    assert telling(TESTS, error) == told
+def test_only_the_names_of_pythons_errors_are_told(error: str, told: str) -> None:
+    assert telling(error) == told
 
 
 def test_words_that_no_task_needs_are_named() -> None:
     notebook = hand_in(PS, {"size": "import sys\nsize = eval(sys._getframe(1).f_code)\nmodel.eval()"})
     (found,) = suspicions(notebook.cells)
     assert found.kind == "tampering" and found.text.endswith(": _getframe, eval, f_code")
+    hidden = "mark = '#'; frame = sys._getframe(1)\nquotes = '\"\"\"'; gc\nmore = '\"\"\"'"
+    (found,) = suspicions(hand_in(PS, {"size": hidden}).cells)
+    assert found.text.endswith(": _getframe, gc")
     harmless = "# In eval we trust\nmodel.eval()\nInside = compiled = 1"
     assert suspicions(hand_in(PS, {"size": harmless}).cells) == []
     for name in names():
@@ -212,10 +212,22 @@ def test_words_that_no_task_needs_are_named() -> None:
         assert suspicions(hand_in(problem_set).cells) == []
 
 
-def test_a_thief_who_knows_of_the_wrong_expectations_is_named() -> None:
-    """It takes the right value out of the wrong one, and gets its points: only a person can see that."""
-    thief = next(each for each in attacks(PS) if "thief" in each.what)
-    assert suspicions(nbformat.reads(thief.hand_in.decode(), as_version=4).cells)
-    hidden = "mark = '#'; frame = sys._getframe(1)\nquotes = '\"\"\"'; gc\nmore = '\"\"\"'"
-    (found,) = suspicions(hand_in(PS, {"size": hidden}).cells)
-    assert found.text.endswith(": _getframe, gc")
+@pytest.mark.parametrize(
+    "what", ["a thief of what is expected", "a thief of what is expected, and of the wrong"]
+)
+def test_a_thief_finds_nothing_and_is_named(boxes: None, what: str) -> None:
+    (thief,) = [each.hand_in for each in attacks(PS) if each.what == what]
+    result = mark(PS, thief, LIMITS, boxed_kernel, seed=0)
+    assert passed(result) == [] and "tampering" in {finding.kind for finding in result.findings}
+
+
+def test_functions_of_torch_that_give_what_the_answer_gives_gain_nothing(boxes: None) -> None:
+    """Both sides of a test in the hand-in's own kernel would be zeros."""
+    problem_set = ProblemSet.read("ps1")
+    cheat = (
+        "nothing = lambda *args, **kwargs: torch.zeros(1, 1, 1, 1)\nF.conv2d = F.conv_transpose2d = nothing\n"
+        "def merge_layers(A, s, B, t):\n    return torch.zeros(1, 1), s * t"
+    )
+    content = as_bytes(hand_in(problem_set, {"merge": cheat}))
+    verdicts = mark(problem_set, content, Limits(), boxed_kernel, seed=0).verdicts
+    assert not any(verdict.passed for name, verdict in verdicts.items() if name.startswith("merge-hidden"))
