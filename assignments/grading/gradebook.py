@@ -251,9 +251,16 @@ def opened(settings: Config) -> Gradebook:
 
 
 def due(course: Path, problem_set: ProblemSet) -> str:
-    """When a problem set is due; empty if nobody has said so."""
+    """When a problem set is due; empty if nobody has said so. RuntimeError if it isn't known."""
     with opened(config(course)) as book:
-        return str(book.find_assignment(problem_set.name).duedate or "")
+        try:
+            return str(book.find_assignment(problem_set.name).duedate or "")
+        except MissingEntry:
+            raise RuntimeError(
+                f"the gradebook doesn't know {problem_set.name}, which was released into {course}: it "
+                f"is another one, or lost. Bring it back, or remove {course / 'release'} to begin a new one "
+                "without the points that were given by hand"
+            ) from None
 
 
 class Score(NamedTuple):

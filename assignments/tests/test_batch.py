@@ -295,6 +295,15 @@ def test_a_release_that_was_interrupted_is_made_again(
     assert "2 numbers" in gradebook.release(tmp_path, other).read_text(encoding="utf-8") and made.is_file()
 
 
+def test_a_gradebook_that_is_lost_is_no_new_one(tmp_path: Path) -> None:
+    gradebook.release(tmp_path, PS)
+    (tmp_path / "gradebook.db").unlink()
+    with pytest.raises(
+        RuntimeError, match="doesn't know tiny, .* is another one, or lost. .*remove .*release"
+    ):
+        gradebook.due(tmp_path, PS)
+
+
 def test_a_hand_in_that_nbgrader_cant_take_stops_no_other(
     boxes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,6 +221,12 @@ def test_a_thief_finds_nothing_and_is_named(boxes: None, what: str) -> None:
     assert passed(result) == [] and "tampering" in {finding.kind for finding in result.findings}
 
 
+def test_a_test_that_the_solution_fails_is_an_error(boxes: None) -> None:
+    wrong = PS._replace(source=PS.source.replace("size[1], 2", "size[1], 3"))
+    with pytest.raises(RuntimeError, match="tiny, size-hidden: the solution ends with Unexpected: the width"):
+        mark(wrong, as_bytes(hand_in(PS)), LIMITS, boxed_kernel)
+
+
 def test_functions_of_torch_that_give_what_the_answer_gives_gain_nothing(boxes: None) -> None:
     """Both sides of a test in the hand-in's own kernel would be zeros."""
     problem_set = ProblemSet.read("ps1")
