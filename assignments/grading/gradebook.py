@@ -6,6 +6,7 @@ Nothing here is a grader of ours. nbgrader makes the releases, reads the marks o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -178,17 +179,20 @@ def record(
     What was entered by hand stays. A file timestamp.txt beside a hand-in says when it came, as in nbgrader.
     """
     settings, name = config(course), problem_set.name
-    for student, hand_in in hand_ins.items():
+    stamps = {student: timestamp(hand_in) for student, hand_in in hand_ins.items()}
+    for student in hand_ins:
         place = course / MENDED / student / name
         place.mkdir(parents=True, exist_ok=True)
         write_atomically(place / f"{name}.ipynb", as_bytes(results[student].notebook))
         (place / "timestamp.txt").unlink(missing_ok=True)
-        if stamp := timestamp(hand_in):
-            write_atomically(place / "timestamp.txt", stamp.encode())
+        if stamps[student]:
+            write_atomically(place / "timestamp.txt", stamps[student].encode())
         shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
     with opened(settings) as book:
         for student, hand_in in hand_ins.items():
             book.update_or_create_student(student, last_name=hand_in.name[:MOST_OF_NAME])
+            if not stamps[student]:
+                _forget_timestamp(book, name, student)
 
     class Outputs(NbGraderPreprocessor):
         """Stands where nbgrader would run the notebook: it has run, in a box."""
@@ -219,6 +223,13 @@ def record(
             raise
         return {student: str(error) for student in hand_ins if student not in made}
     return {}
+
+
+def _forget_timestamp(book: Gradebook, problem_set: str, student: str) -> None:
+    """nbgrader keeps the date of an earlier hand-in when the new one has none."""
+    with contextlib.suppress(MissingEntry):
+        book.find_submission(problem_set, student).timestamp = None
+        book.db.commit()
 
 
 def _start(converter: Any, what: str) -> None:
