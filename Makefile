@@ -33,6 +33,8 @@ SET ?=
 SCHEDULER ?=
 UNSAFE ?=
 NOTEBOOK ?=
+# make test-course LONG=1         attacks, every answer through the whole grader, Dask: what make test leaves out
+LONG ?=
 
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url https://download.pytorch.org/whl/$(TORCH_INDEX))
 PYTEST := $(PY) -m pytest
@@ -135,8 +137,8 @@ grade: $(COURSE_TOOLS)  ## grade hand-ins: make grade SUBMISSIONS=folder (goes o
 	@$(GRADING) grade "$(SUBMISSIONS)" "$(COURSE)" $(if $(SET),--set $(SET)) \
 	  $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(UNSAFE),--unsafe)
 
-test-course: $(COURSE_TOOLS)  ## all tests of the course: attacks, two hundred answers, Dask (minutes)
-	@cd assignments && OMP_NUM_THREADS=1 ../$(PYTEST) --nbval -n 2 --dist loadfile -m "full or not full"
+test-course: $(COURSE_TOOLS)  ## all tests of the course; LONG=1: only the long ones, which make test leaves out
+	@cd assignments && OMP_NUM_THREADS=1 ../$(PYTEST) --nbval -n 2 --dist loadfile -m "$(if $(LONG),full,full or not full)"
 
 mutate-course: $(COURSE_TOOLS)  ## wrong answers, one at a time: do they lose their marks, and only theirs?
 	@$(GRADING) mutate --results tests/proofs.json $(if $(SET),--set $(SET))

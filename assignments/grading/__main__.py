@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from nbproof.kernel import KernelFailure
+
 from grading.problem_set import SOURCES, ProblemSet, names
 
 
@@ -48,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         sets = sets_named(args.sets, args.sources)
         return run(args, sets)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError, KernelFailure) as error:
         print(f"grading {args.command}: {error}", file=sys.stderr)
         return 1
 

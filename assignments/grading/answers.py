@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 from nbformat import NotebookNode
 
 from grading.problem_set import (
@@ -31,9 +32,7 @@ class Answer(NamedTuple):
     cell: str  # the cell it stands in
     what: str  # such as "height and width swapped"
     source: str
-    marks: dict[
-        str, float
-    ]  # of the cells of hidden tests that don't give all their points; {} if it is right
+    marks: dict[str, float]  # of the cells of hidden tests that don't give all points; {} if it is right
 
     @property
     def is_right(self) -> bool:
@@ -76,3 +75,8 @@ def hand_in(
             marks = (BEGIN_SOLUTION, END_SOLUTION)
             cell.source = "\n".join(line for line in cell.source.split("\n") if line.strip() not in marks)
     return notebook
+
+
+def as_bytes(notebook: NotebookNode) -> bytes:
+    """A notebook as a file holds it."""
+    return nbformat.writes(notebook).encode()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.problem_set import ProblemSet, defined_names, is_answer, role
 
 # Cells that a student adds at the top of the notebook.
@@ -79,6 +78,25 @@ CELLS = {
     ),
 }
 
+THIEF = '''import ast
+import sys
+
+
+def steal(*args, **kwargs):
+    """Find the test that calls, and give back what it expects."""
+    frame = sys._getframe(1)
+    for node in ast.walk(ast.parse(get_ipython().user_ns["In"][-1])):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expect":
+            if node.lineno <= frame.f_lineno <= node.end_lineno:
+                wanted = node.args[1]
+                wanted = compile(ast.Expression(UNWRAP), "stolen", "eval")
+                return eval(wanted, frame.f_globals, frame.f_locals)
+    return None
+
+
+Yes = lambda: steal
+'''
+
 # What every name that a task asks for is bound to.
 ANSWERS = {
     "equal to everything": '''class Yes(tuple):
@@ -89,23 +107,11 @@ ANSWERS = {
     __getitem__ = __getattr__ = __add__ = __mul__ = __sub__ = lambda *args: Yes()
     __array__ = lambda *args, **kwargs: __import__("numpy").zeros(())
 ''',
-    "a thief of what is expected": '''import ast
-import sys
-
-
-def steal(*args, **kwargs):
-    """Find the test that calls, and give back what it expects."""
-    frame = sys._getframe(1)
-    for node in ast.walk(ast.parse(get_ipython().user_ns["In"][-1])):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expect":
-            if node.lineno <= frame.f_lineno <= node.end_lineno:
-                wanted = compile(ast.Expression(node.args[1]), "stolen", "eval")
-                return eval(wanted, frame.f_globals, frame.f_locals)
-    return None
-
-
-Yes = lambda: steal
-''',
+    "a thief of what is expected": THIEF.replace("UNWRAP", "wanted"),
+    # The grader wraps a wrong expectation into a call of a lambda.
+    "a thief of what is expected, and of the wrong": THIEF.replace(
+        "UNWRAP", "wanted.args[0] if isinstance(getattr(wanted, 'func', 0), ast.Lambda) else wanted"
+    ),
 }
 
 
@@ -116,11 +122,11 @@ class Attack(NamedTuple):
 
 def attacks(problem_set: ProblemSet) -> list[Attack]:
     """All attacks, on a hand-in without an answer."""
-    found = [Attack(what, _bytes(with_cell(problem_set, source))) for what, source in CELLS.items()]
+    found = [Attack(what, as_bytes(with_cell(problem_set, source))) for what, source in CELLS.items()]
     for what, source in ANSWERS.items():
-        found.append(Attack(what, _bytes(with_answers(problem_set, source))))
-    found.append(Attack("edited tests", _bytes(with_edited_tests(problem_set))))
-    found.append(Attack("points of its own", _bytes(with_points(problem_set))))
+        found.append(Attack(what, as_bytes(with_answers(problem_set, source))))
+    found.append(Attack("edited tests", as_bytes(with_edited_tests(problem_set))))
+    found.append(Attack("points of its own", as_bytes(with_points(problem_set))))
     return found
 
 
@@ -157,7 +163,3 @@ def with_points(problem_set: ProblemSet) -> NotebookNode:
     for cell in notebook.cells:
         role(cell).update(points=1000, grade=True, solution=False, locked=False, score=1000, auto_score=1000)
     return notebook
-
-
-def _bytes(notebook: NotebookNode) -> bytes:
-    return nbformat.writes(notebook).encode()

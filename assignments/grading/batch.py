@@ -13,12 +13,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from grading import box, gradebook, pages
 from grading.gradebook import HandIn
 from grading.marking import mark
-from grading.mend import name_of, read
+from grading.mend import content_of, name_of, read
 from grading.problem_set import ProblemSet, is_answer
 from grading.sandbox import boxed_kernel, plain_kernel
 from grading.store import Results, key_of, to_text
@@ -45,9 +46,9 @@ class Batch(NamedTuple):
     hand_ins: list[HandIn]
     unsafe: bool = False  # to be run without a box
 
-    def key(self, hand_in: HandIn) -> str:
-        """Changes when it has to run again: what ran without a box does, once there is one."""
-        return key_of(self.problem_set, hand_in.file.read_bytes()) + "-unsafe" * self.unsafe
+    def key(self, content: bytes) -> str:
+        """Changes when a hand-in has to run again: what ran without a box does, once there is one."""
+        return key_of(self.problem_set, content) + "-unsafe" * self.unsafe
 
 
 # --- what there is ------------------------------------------------------------------------------
@@ -62,26 +63,44 @@ def find(submissions: Path, sets: list[ProblemSet]) -> tuple[list[Batch], list[U
     for folder in sorted(submissions.iterdir()):
         if not folder.is_dir() or folder.name[0] in "._":
             continue
-        student, theirs = gradebook.student_id(folder.name), {}
-        files = [file for file in sorted(folder.rglob("*.ipynb")) if file.is_symlink() or file.is_file()]
-        files = [file for file in files if ".ipynb_checkpoints" not in file.parts]
-        for file in [each for each in files if leads_elsewhere(each, submissions)]:
-            problems.append(Ungraded(student, folder.name, f"{file.name} is a link, which is not followed"))
-            files.remove(file)
+        student, shown = gradebook.student_id(folder.name), gradebook.readable(folder.name)
+        theirs: dict[str, Path] = {}
+        files, reasons = notebooks(folder, sets), []
         for file in files:
-            name = belongs_to(file, sets)
-            if name is None:
-                problems.append(Ungraded(student, folder.name, f"{file.name} is of no known problem set"))
+            place = gradebook.readable(str(file.relative_to(folder)))
+            if leads_elsewhere(file, submissions):
+                reasons.append(f"{place} is a link, which is not followed")
+            elif not os.access(file, os.R_OK):
+                reasons.append(f"{place} can't be read: permission denied")
+            elif (name := belongs_to(file, sets)) is None:
+                reasons.append(f"{place} is of no known problem set")
             elif name in theirs:
-                reason = f"{file.name} is a second hand-in of {name}; {theirs[name].name} was graded"
-                problems.append(Ungraded(student, folder.name, reason))
+                graded = gradebook.readable(str(theirs[name].relative_to(folder)))
+                reasons.append(f"{place} is a second hand-in of {name}; {graded} was graded")
             else:
                 theirs[name] = file
-        if not files and not any(each.student == student for each in problems):
-            problems.append(Ungraded(student, folder.name, "there is no notebook in the folder"))
+        if not files:
+            reasons.append("there is no notebook in the folder")
+        problems += [Ungraded(student, shown, reason) for reason in reasons]
         for name, file in theirs.items():
-            found[name].append(HandIn(student, folder.name, file))
+            found[name].append(HandIn(student, shown, file))
     return [Batch(each, found[each.name]) for each in sets if found[each.name]], problems
+
+
+def notebooks(folder: Path, sets: list[ProblemSet]) -> list[Path]:
+    """The notebooks in a student's folder: those named as a problem set first, and those above others.
+
+    Not what programs leave behind: Jupyter's checkpoints, and the second, unreadable half of each file that
+    a Mac packs into an archive.
+    """
+    named = {each.name for each in sets}
+    found = []
+    for file in folder.rglob("*.ipynb"):
+        inside = file.relative_to(folder).parts
+        left_behind = any(part.startswith(".") or part == "__MACOSX" for part in inside)
+        if not left_behind and (file.is_symlink() or file.is_file()):
+            found.append((file.stem not in named, len(inside), inside, file))
+    return [each[-1] for each in sorted(found)]
 
 
 def leads_elsewhere(file: Path, folder: Path) -> bool:
@@ -97,7 +116,7 @@ def belongs_to(file: Path, sets: list[ProblemSet]) -> str | None:
         if file.stem == each.name:
             return each.name
     try:
-        cells = read(file.read_bytes())
+        cells = read(content_of(file))
     except (OSError, ValueError):
         return sets[0].name if len(sets) == 1 else None
     shared = {}
@@ -143,20 +162,19 @@ def workers(scheduler: str | None, jobs: int) -> Iterator[Client]:
         yield client
 
 
-def to_run(batch: Batch, results: Results) -> list[HandIn]:
-    """The hand-ins that haven't run yet, or have changed since."""
-
-    def has_run(hand_in: HandIn) -> bool:
-        return results.has(hand_in.student, batch.key(hand_in))
-
-    return [each for each in batch.hand_ins if not has_run(each)]
+def has_run(batch: Batch, results: Results) -> dict[str, str]:
+    """{student: key} of the hand-ins that have run and haven't changed since."""
+    keys = {each.student: batch.key(content_of(each.file)) for each in batch.hand_ins}
+    return {student: key for student, key in keys.items() if results.has(student, key)}
 
 
-def run(batch: Batch, results: Results, client: Client, limits: box.Limits) -> list[Ungraded]:
-    """Run the hand-ins that haven't run, and keep what comes of each as it comes."""
+def run(
+    batch: Batch, done: dict[str, str], results: Results, client: Client, limits: box.Limits
+) -> list[Ungraded]:
+    """Run the hand-ins that aren't done, and keep what comes of each as it comes; then it's done."""
     from distributed import as_completed
 
-    todo = to_run(batch, results)
+    todo = [each for each in batch.hand_ins if each.student not in done]
     count = len(batch.hand_ins)
     bar = tqdm(total=count, initial=count - len(todo), desc=batch.problem_set.name)
     problems, waiting, given = [], iter(todo), {}
@@ -165,9 +183,9 @@ def run(batch: Batch, results: Results, client: Client, limits: box.Limits) -> l
         hand_in = next(waiting, None)
         if hand_in is None:
             return []
-        content = hand_in.file.read_bytes()
+        content = content_of(hand_in.file)
         future = client.submit(mark_as_text, batch.problem_set, content, limits, batch.unsafe, pure=False)
-        given[future.key] = hand_in, batch.key(hand_in)
+        given[future.key] = hand_in, batch.key(content)  # of what runs, even if the file changes meanwhile
         return [future]
 
     first = [future for _ in range(AHEAD * max(1, len(client.nthreads()))) for future in give()]
@@ -176,6 +194,7 @@ def run(batch: Batch, results: Results, client: Client, limits: box.Limits) -> l
             hand_in, key = given.pop(future.key)
             if future.status == "finished":
                 results.keep(hand_in.student, key, future.result())
+                done[hand_in.student] = key
             else:
                 error = future.exception()
                 problems.append(Ungraded(hand_in.student, hand_in.name, f"{type(error).__name__}: {error}"))
@@ -203,41 +222,63 @@ def grade(
             f"grade: hand-ins are programs by strangers, and there is no box for them here: {reason}. "
             "UNSAFE=1 runs them with all that you may do yourself; the summary will say so."
         )
-    course.mkdir(parents=True, exist_ok=True)
     batches, problems = find(submissions, sets)
     batches = [batch._replace(unsafe=unsafe) for batch in batches]
-    for batch in batches:
-        gradebook.release(course, batch.problem_set)
-    left = [batch for batch in batches if to_run(batch, Results(course, batch.problem_set))]
-    with workers(scheduler, jobs or os.cpu_count() or 1) if left else nullcontext() as client:
-        for batch in left:
-            results = Results(course, batch.problem_set)
-            problems += run(batch, results, client, limits or box.Limits())
-    for batch in batches:
-        keep_marks(course, batch)
-    pages.write(course, batches, problems, unsafe)
+    with alone_in(course):
+        for batch in batches:
+            gradebook.release(course, batch.problem_set)
+        results = [Results(course, batch.problem_set) for batch in batches]
+        done = [has_run(batch, theirs) for batch, theirs in zip(batches, results, strict=True)]
+        every = list(zip(batches, done, results, strict=True))
+        left = [each for each in every if len(each[1]) < len(each[0].hand_ins)]
+        with workers(scheduler, jobs or os.cpu_count() or 1) if left else nullcontext() as client:
+            for each in left:
+                problems += run(*each, client, limits or box.Limits())
+        for each in every:
+            problems += keep_marks(course, *each)
+        pages.write(course, batches, problems, unsafe)
     print(f"grade: {sum(len(b.hand_ins) for b in batches)} hand-ins; see {course / 'summary.html'}")
     return 1 if problems else 0
 
 
-def keep_marks(course: Path, batch: Batch) -> None:
+@contextmanager
+def alone_in(course: Path) -> Iterator[None]:
+    """RuntimeError if another `make grade` is at work in the course folder."""
+    course.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(course / ".grading.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise RuntimeError(f"another command is grading into {course}; wait until it has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def keep_marks(course: Path, batch: Batch, done: dict[str, str], results: Results) -> list[Ungraded]:
     """Let nbgrader keep the marks of what has run and isn't in the gradebook yet, and write the feedback.
 
     The feedback is also written anew when marks have changed since, by a person's hand for one.
     """
-    problem_set, results, new = batch.problem_set, Results(course, batch.problem_set), {}
+    problem_set, new = batch.problem_set, {}
     known, due = gradebook.scores(course, problem_set), gradebook.due(course, problem_set)
     for hand_in in batch.hand_ins:
-        key, student = batch.key(hand_in), hand_in.student
-        note = f"{key} due {due}"
-        if results.has(student, key) and (results.note(student, "gradebook") != note or student not in known):
-            new[student] = hand_in, note
+        student = hand_in.student
+        if student in done:
+            note = f"{done[student]} due {due} came {gradebook.timestamp(hand_in)}"
+            if results.note(student, "gradebook") != note or student not in known:
+                new[student] = hand_in, note
+    failed = {}
     if new:
-        gradebook.record(course, problem_set, {student: h for student, (h, _) in new.items()}, results)
+        hand_ins = {student: hand_in for student, (hand_in, _) in new.items()}
+        failed = gradebook.record(course, problem_set, hand_ins, results)
     for student, (_, note) in new.items():
-        results.set_note(student, "gradebook", note)
+        if student not in failed:
+            results.set_note(student, "gradebook", note)
     states = {student: repr(score) for student, score in gradebook.scores(course, problem_set).items()}
     if any(results.note(student, "feedback") != state for student, state in states.items()):
         gradebook.feedback(course, problem_set, lambda student: results[student].verdicts)
     for student, state in states.items():
         results.set_note(student, "feedback", state)
+    return [Ungraded(student, new[student][0].name, reason) for student, reason in failed.items()]

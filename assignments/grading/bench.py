@@ -12,11 +12,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
 from tqdm import tqdm
 
 from grading import answers as table
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.batch import grade
 from grading.gradebook import nbgrader_at_work, release
 from grading.problem_set import ProblemSet
@@ -27,7 +26,7 @@ def hand_ins(problem_set: ProblemSet, count: int) -> list[bytes]:
     known = table.read(problem_set)
     chosen = [known[number % len(known)] for number in range(count)]
     made = [hand_in(problem_set, {answer.cell: answer.source}) for answer in chosen]
-    return [nbformat.writes(notebook).encode() for notebook in made]
+    return [as_bytes(notebook) for notebook in made]
 
 
 def write(folder: Path, problem_set: ProblemSet, contents: Sequence[bytes]) -> Path:

@@ -3,8 +3,8 @@
 Bubblewrap gives the program a file system in which only Python, its packages and this book's package exist,
 read-only, with a scratch folder in memory. A filter of system calls forbids new processes; the limits that
 Linux has for a process hold its memory, its processor time and the size of its files. The folder of FILE,
-where a kernel has its sockets, is the only one outside that it can write to; who starts it must watch that
-(`sandbox`).
+where a kernel makes its sockets, is the only one outside that it can write to; who starts it must close that
+before a stranger's code runs (`sandbox`), and nothing in the box can open it again.
 
 Nothing here imports torch or Jupyter: it runs once before every kernel.
 """
@@ -38,6 +38,11 @@ FORBIDDEN = (
     "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "unshare", "setns",
     "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key",
 )  # fmt: skip
+# Memory that belongs to no process, so that no limit of a process holds it.
+UNLIMITED = ("memfd_create", "memfd_secret", "shmget")
+# Calls that change who may write where. Libraries use some, so these seem to work, and do nothing.
+PERMISSIONS = ("chmod", "fchmod", "fchmodat", "setxattr", "lsetxattr", "fsetxattr")
+NEWER_PERMISSIONS = (452, 463)  # fchmodat2 and setxattrat, by their numbers: an old libseccomp has no names
 
 
 class Limits(NamedTuple):
@@ -50,7 +55,7 @@ class Limits(NamedTuple):
     memory: int = 4096 * MEBIBYTE  # bytes of addresses, of which torch alone takes a third
     file: int = 32 * MEBIBYTE  # bytes of one file
     scratch: int = 64 * MEBIBYTE  # bytes of its scratch folder, in memory
-    outside: int = 16 * MEBIBYTE  # bytes in the folder of its sockets
+    open_files: int = 512
 
 
 def missing() -> str:
@@ -129,8 +134,11 @@ def system_calls() -> int:
     )  # the C library then takes clone, whose flags can be seen
     for name in ("fork", "vfork"):
         calls.add_rule(seccomp.ERRNO(errno.EAGAIN), name)
-    for name in FORBIDDEN:
-        calls.add_rule(seccomp.ERRNO(errno.EPERM), name)
+    for names, answer in ((FORBIDDEN, errno.EPERM), (UNLIMITED, errno.ENOSYS), (PERMISSIONS, 0)):
+        for name in names:
+            calls.add_rule(seccomp.ERRNO(answer), name)
+    for number in NEWER_PERMISSIONS:
+        calls.add_rule(seccomp.ERRNO(errno.ENOSYS), number)
     with tempfile.TemporaryFile() as file:
         calls.export_bpf(file)
         copy = os.dup(file.fileno())
@@ -157,6 +165,7 @@ def main(arguments: list[str]) -> None:
         (resource.RLIMIT_AS, limits.memory),
         (resource.RLIMIT_CPU, limits.processor_seconds),
         (resource.RLIMIT_FSIZE, limits.file),
+        (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (most, most))

@@ -11,7 +11,7 @@ from pathlib import Path
 from grading.batch import belongs_to
 from grading.box import Limits
 from grading.marking import Runner
-from grading.mend import mend
+from grading.mend import content_of, mend
 from grading.problem_set import ProblemSet, is_explanation, is_hidden, released, role, task_of
 from grading.sandbox import plain_kernel
 
@@ -26,7 +26,7 @@ def check(file: Path, sets: list[ProblemSet], limits: Limits = Limits()) -> int:
     if name is None:
         raise ValueError(f"{file.name} is none of the problem sets {', '.join(each.name for each in sets)}")
     problem_set = next(each for each in sets if each.name == name)
-    notebook, findings = mend(problem_set, file.read_bytes())
+    notebook, findings = mend(problem_set, content_of(file))
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and not is_hidden(cell)]
     with Runner(code, limits, plain_kernel) as runner:
         runner.run_all()

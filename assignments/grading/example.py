@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from grading import answers as table
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.problem_set import ProblemSet, is_answer, role
 
@@ -52,7 +51,7 @@ def hand_ins(problem_set: ProblemSet) -> list[bytes]:
     notebooks = [hand_in(problem_set), hand_in(problem_set), hand_in(problem_set, solved=False)]
     notebooks += [hand_in(problem_set, {each.cell: each.source}) for each in (*wrong, *right)]
     notebooks += [without_names(problem_set), without_tests(problem_set), doubled(problem_set)]
-    found = [nbformat.writes(notebook).encode() for notebook in notebooks]
+    found = [as_bytes(notebook) for notebook in notebooks]
     found.append(b"this is no notebook")
     hostile = {attack.what: attack.hand_in for attack in attacks(problem_set)}
     found += [hostile[what] for what in HOSTILE]

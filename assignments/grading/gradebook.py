@@ -6,10 +6,13 @@ Nothing here is a grader of ours. nbgrader makes the releases, reads the marks o
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
 import os
 import shutil
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
@@ -36,11 +38,13 @@ from nbproof.store import write_atomically
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
+from grading.answers import as_bytes
 from grading.marking import HIDDEN_FAILED, Verdict
 from grading.problem_set import ProblemSet, is_hidden, released, role
 from grading.store import Results
 
 COURSE_ID = "d2lmini"
+MOST_OF_NAME = 128  # bytes of an id: nbgrader's tables take so many characters
 MENDED = "mended"  # what nbgrader grades: its folder "submitted" may be where the hand-ins themselves are
 
 
@@ -109,16 +113,13 @@ def release(course: Path, problem_set: ProblemSet) -> Path:
     made = course / "release" / problem_set.name / source.name
     if made.is_file() and source.is_file() and source.read_text(encoding="utf-8") == problem_set.source:
         return made
+    made.unlink(missing_ok=True)  # first: whoever is stopped on the way, or refused, must begin again
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(problem_set.source, encoding="utf-8")
     settings = config(course)
     converter = GenerateAssignment(coursedir=directory(course, problem_set.name, settings), config=settings)
     converter.force = True
-    try:
-        _start(converter, f"release {problem_set.name}")
-    except RuntimeError:
-        made.unlink(missing_ok=True)
-        raise
+    _start(converter, f"release {problem_set.name}")
     return made
 
 
@@ -126,18 +127,40 @@ def release(course: Path, problem_set: ProblemSet) -> Path:
 
 
 def student_id(name: str) -> str:
-    """A name as nbgrader's id, whose converters take some characters for patterns.
+    """The name of a folder as nbgrader's id, whose converters take some characters for patterns.
+
+    A long name is cut, because nbgrader's tables and the names of files have an end; it stays unmistakable.
 
     >>> student_id("Zoë 王"), student_id("a[1]*")
     ('Zoë 王', 'a%5B1%5D%2A')
-    >>> student_id(" b ")
-    '%20b%20'
+    >>> student_id(" b "), student_id("a\\nb"), student_id(os.fsdecode(b"M\\xfcller"))
+    ('%20b%20', 'a%0Ab', 'M%FCller')
+    >>> student_id("王" * 80)[36:]
+    '王王~60d00f1f8ef3'
     """
     ends = len(name) - len(name.lstrip()), len(name.rstrip())
-    return "".join(
-        quote(each, safe="") if each in '[]*?+%/\\"' or not ends[0] <= place < ends[1] else each
+    quoted = "".join(
+        quote(os.fsencode(each), safe="") if _is_special(each) or not ends[0] <= place < ends[1] else each
         for place, each in enumerate(name)
     )
+    if len(quoted.encode()) <= MOST_OF_NAME:
+        return quoted
+    start = quoted.encode()[: MOST_OF_NAME - 13].decode("utf-8", "ignore")
+    return f"{start}~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+
+
+def _is_special(character: str) -> bool:
+    """Whether nbgrader can't have a character in an id: patterns, control characters, bytes of no letter."""
+    return character in '[]*?+%/\\"{}' or unicodedata.category(character) in ("Cc", "Cs")
+
+
+def readable(name: str) -> str:
+    """A name of a file for people; a byte that is no letter in UTF-8 is written as a number.
+
+    >>> readable("Zoë 王"), readable(os.fsdecode(b"M\\xfcller"))
+    ('Zoë 王', 'M\\\\xfcller')
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class HandIn(NamedTuple):
@@ -148,22 +171,28 @@ class HandIn(NamedTuple):
     file: Path
 
 
-def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], results: Results) -> None:
-    """Let nbgrader read the marks of some students, {id: hand-in}, and keep them.
+def record(
+    course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], results: Results
+) -> dict[str, str]:
+    """Let nbgrader read the marks of some students, {id: hand-in}, and keep them: {id: why it couldn't}.
 
     What was entered by hand stays. A file timestamp.txt beside a hand-in says when it came, as in nbgrader.
     """
     settings, name = config(course), problem_set.name
-    for student, hand_in in hand_ins.items():
+    stamps = {student: timestamp(hand_in) for student, hand_in in hand_ins.items()}
+    for student in hand_ins:
         place = course / MENDED / student / name
         place.mkdir(parents=True, exist_ok=True)
-        text = nbformat.writes(results[student].notebook)
-        write_atomically(place / f"{name}.ipynb", text.encode())
-        if stamp := timestamp(hand_in):
-            write_atomically(place / "timestamp.txt", stamp.encode())
+        write_atomically(place / f"{name}.ipynb", as_bytes(results[student].notebook))
+        (place / "timestamp.txt").unlink(missing_ok=True)
+        if stamps[student]:
+            write_atomically(place / "timestamp.txt", stamps[student].encode())
         shutil.rmtree(course / "autograded" / student / name, ignore_errors=True)
-        with opened(settings) as book:
-            book.update_or_create_student(student, last_name=hand_in.name)
+    with opened(settings) as book:
+        for student, hand_in in hand_ins.items():
+            book.update_or_create_student(student, last_name=hand_in.name[:MOST_OF_NAME])
+            if not stamps[student]:
+                _forget_timestamp(book, name, student)
 
     class Outputs(NbGraderPreprocessor):
         """Stands where nbgrader would run the notebook: it has run, in a box."""
@@ -184,7 +213,23 @@ def record(course: Path, problem_set: ProblemSet, hand_ins: dict[str, HandIn], r
         AssignLatePenalties,
         CheckCellMetadata,
     ]
-    _start(converter, f"grade {name}")
+    try:
+        _start(converter, f"grade {name}")
+    except RuntimeError as error:  # after the others have been graded
+        made = {
+            each for each in hand_ins if (course / "autograded" / each / name / f"{name}.ipynb").is_file()
+        }
+        if not made:
+            raise
+        return {student: str(error) for student in hand_ins if student not in made}
+    return {}
+
+
+def _forget_timestamp(book: Gradebook, problem_set: str, student: str) -> None:
+    """nbgrader keeps the date of an earlier hand-in when the new one has none."""
+    with contextlib.suppress(MissingEntry):
+        book.find_submission(problem_set, student).timestamp = None
+        book.db.commit()
 
 
 def _start(converter: Any, what: str) -> None:
@@ -200,7 +245,8 @@ def timestamp(hand_in: HandIn) -> str:
     file = hand_in.file.parent / "timestamp.txt"
     if not file.is_file() or file.is_symlink():
         return ""
-    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    with file.open(encoding="utf-8", errors="replace") as opened_file:
+        text = opened_file.read(100).strip()
     try:
         parse_utc(text)
     except Exception as error:  # of dateutil, in many kinds
@@ -216,9 +262,16 @@ def opened(settings: Config) -> Gradebook:
 
 
 def due(course: Path, problem_set: ProblemSet) -> str:
-    """When a problem set is due; empty if nobody has said so."""
+    """When a problem set is due; empty if nobody has said so. RuntimeError if it isn't known."""
     with opened(config(course)) as book:
-        return str(book.find_assignment(problem_set.name).duedate or "")
+        try:
+            return str(book.find_assignment(problem_set.name).duedate or "")
+        except MissingEntry:
+            raise RuntimeError(
+                f"the gradebook doesn't know {problem_set.name}, which was released into {course}: it "
+                f"is another one, or lost. Bring it back, or remove {course / 'release'} to begin a new one "
+                "without the points that were given by hand"
+            ) from None
 
 
 class Score(NamedTuple):

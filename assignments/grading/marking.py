@@ -1,13 +1,14 @@
 """Run a hand-in and say which of its hidden tests pass: a pure function of two files, for any machine.
 
 First all that a student wrote and saw runs, in the student's order; hidden tests come afterwards, one by
-one, so that nothing of the student's that prints can have seen one. A kernel that dies is started again,
-without the cell that killed it.
+one, so that nothing of the student's that prints can have seen one. They run without what they expect, and
+what they got is compared here (`expected`). A kernel that dies is started again, without the cell that
+killed it.
 
 What runs in the kernel can lie to us: code of the student's could make every comparison true or swallow
-every error. So each test that passes also meets a wrong expectation, at random before or after the right
-one: one `expect` of the cell, at random, wants another value, and the cell must fail there. Where it
-doesn't, nothing that the kernel says can be believed, and the task gets no points.
+every error. That gains nothing, but a person should know. So at last each test also meets a wrong
+expectation: one `expect` of the cell, at random, wants another value, and the cell must fail there. Where it
+doesn't, the task gets no points.
 """
 
 from __future__ import annotations
@@ -15,27 +16,31 @@ from __future__ import annotations
 import ast
 import builtins
 import random
-import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from queue import Empty
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
-from nbformat.v4 import output_from_msg
 from nbproof.kernel import Kernel, KernelFailure
 
 from grading.box import Limits
+from grading.expected import (
+    KEPT,
+    Expected,
+    expectations_in,
+    expected,
+    first_difference,
+    value_of,
+    without_expected,
+)
 from grading.mend import Finding, mend
+from grading.outputs import Ran, error_output, run_cell
 from grading.problem_set import ProblemSet, is_hidden, role, task_of
 from grading.suspicion import suspicions
 
 MOST_RESTARTS = 8
-MOST_TEXT, MOST_PICTURE = 20_000, 500_000  # characters of one output that are kept
 HIDDEN_FAILED = "a hidden test failed"
-# What a person or a failing test might print in the place of {} in an f-string: numbers, not sentences.
-BLANKS = r"[-+0-9., ()\[\]×=x]{0,40}"
 # The opposite of a value, in the kernel: it doesn't rely on a name that a student could have redefined.
 WRONG = """(lambda w: w + "?" if isinstance(w, str) else (not w) if isinstance(w, bool) else
  [*w, "?"] if isinstance(w, (list, tuple)) and any(isinstance(e, str) for e in w) else
@@ -64,87 +69,7 @@ class Marked(NamedTuple):
     seconds: float
 
 
-class Ran(NamedTuple):
-    """What came of one cell."""
-
-    outputs: list[NotebookNode]
-    error: tuple[str, str] | None  # its name and its text
-
-
-# --- one cell -----------------------------------------------------------------------------------
-
-
-def run_cell(kernel: Kernel, source: str, seconds: float) -> Ran:
-    """Run code as a cell; TimeoutError after so many seconds, KernelFailure when the kernel dies."""
-    message = kernel.execute_cell_input(source, allow_stdin=False)
-    try:
-        reply = kernel.await_reply(message, seconds)
-    except Empty:
-        kernel.interrupt()
-        try:
-            kernel.await_reply(message, 5)
-        except Empty:
-            raise KernelFailure(f"it didn't stop when it was interrupted after {seconds:g} s") from None
-        outputs_of(kernel, message)
-        raise TimeoutError(f"it takes longer than {seconds:g} s") from None
-    outputs = outputs_of(kernel, message)
-    content = reply["content"]
-    if content.get("status") == "error":  # even where the kernel shows no traceback
-        return Ran(outputs, (str(content.get("ename", "")), str(content.get("evalue", ""))))
-    shown = [output for output in outputs if output.output_type == "error"]
-    return Ran(outputs, (shown[0].ename, shown[0].evalue) if shown else None)
-
-
-def outputs_of(kernel: Kernel, message: str) -> list[NotebookNode]:
-    """The outputs of a cell that has run, those of one stream joined, each cut to a sensible length."""
-    found: list[NotebookNode] = []
-    while True:
-        msg = kernel.get_message("iopub", timeout=5)
-        if msg["parent_header"].get("msg_id") != message:
-            continue
-        kind = msg["msg_type"]
-        if kind == "status" and msg["content"].get("execution_state") == "idle":
-            return found
-        if kind not in ("stream", "display_data", "execute_result", "error"):
-            continue
-        output = output_from_msg(msg)
-        if kind == "stream" and found and found[-1].get("name") == output.name:
-            found[-1].text = cut(found[-1].text + output.text, MOST_TEXT)
-        else:
-            found.append(shortened(output))
-
-
-def shortened(output: NotebookNode) -> NotebookNode:
-    if output.output_type == "stream":
-        output.text = cut(output.text, MOST_TEXT)
-    elif output.output_type == "error":
-        output.evalue = cut(output.evalue, MOST_TEXT)
-        output.traceback = [cut(line, MOST_TEXT) for line in output.traceback[-50:]]
-    else:
-        for mime, data in list(output.data.items()):
-            most = MOST_PICTURE if mime.startswith("image/png") else MOST_TEXT
-            if len(str(data)) > most:
-                output.data[mime] = "(too long)" if mime == "text/plain" else ""
-        output.data = NotebookNode({mime: data for mime, data in output.data.items() if data != ""})
-    return output
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most} more characters)"
-
-
-def error_output(name: str, text: str) -> NotebookNode:
-    return NotebookNode(output_type="error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
-
-
 # --- the tests ----------------------------------------------------------------------------------
-
-
-def expectations_in(tree: ast.Module) -> list[ast.Call]:
-    """The calls of `expect` in a cell, from top to bottom."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    found = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "expect"]
-    return sorted(found, key=lambda call: call.lineno)
 
 
 def with_wrong_expectation(source: str, which: int) -> str:
@@ -156,30 +81,13 @@ def with_wrong_expectation(source: str, which: int) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def telling(source: str, error: tuple[str, str]) -> str:
-    """What a student may read of a hidden test's failure: its own reason, and nothing that code made up."""
-    name, text = error
-    first = text.split("\n")[0]
-    if name == "Unexpected":
-        for call in expectations_in(ast.parse(source)):
-            if re.fullmatch(pattern_of(call.args[2]), first):
-                return first
-        return HIDDEN_FAILED
-    if name == "NotImplementedError":
+def telling(error: str) -> str:
+    """What a student may read of an error in a hidden test: its name if it is Python's, and no word of it."""
+    if error == "NotImplementedError":
         return "the task has no answer yet"
-    known = isinstance(getattr(builtins, name, None), type) and issubclass(
-        getattr(builtins, name), BaseException
-    )
-    return f"your code ended with {name} in a hidden test" if known else HIDDEN_FAILED
-
-
-def pattern_of(why: ast.expr) -> str:
-    """A regular expression that fits what an expectation's reason can be."""
-    if isinstance(why, ast.Constant):
-        return re.escape(str(why.value))
-    if isinstance(why, ast.JoinedStr):
-        return "".join(pattern_of(part) for part in why.values)
-    return BLANKS
+    known = getattr(builtins, error, None)
+    is_error = isinstance(known, type) and issubclass(known, BaseException)
+    return f"your code ended with {error} in a hidden test" if is_error else HIDDEN_FAILED
 
 
 # --- the whole hand-in --------------------------------------------------------------------------
@@ -208,14 +116,19 @@ class Runner:
     def out_of_time(self) -> bool:
         return time.monotonic() > self.end
 
-    def run(self, name: str, source: str) -> Ran:
-        """Run one cell; whatever happens, it has come to an end, and there may be no kernel any more."""
+    def run(self, name: str, source: str, keeps: bool = False) -> Ran:
+        """Run one cell; whatever happens, it has come to an end, and there may be no kernel any more.
+
+        A cell of hidden tests `keeps` what it got.
+        """
         if self.kernel is None:
             return Ran([], ("NotRun", "the kernel had died too often"))
         if self.out_of_time():
             return Ran([], ("NotRun", f"the hand-in took longer than {self.limits.hand_in_seconds:g} s"))
         try:
-            return run_cell(self.kernel, source, self.limits.cell_seconds)
+            ran = run_cell(self.kernel, source, self.limits.cell_seconds)
+            kept = value_of(self.kernel, KEPT, self.limits.cell_seconds) if keeps else None
+            return ran._replace(kept=kept)
         except TimeoutError as error:
             self.harmful.add(name)
             self.note("time", f"{name}: {error}")
@@ -266,46 +179,56 @@ def mark(
     """
     begun = time.monotonic()
     chance = random.Random(seed) if seed is not None else random.SystemRandom()
+    wanted = expected(problem_set, kernel_of)
     notebook, findings = mend(problem_set, hand_in)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    hidden = [cell for cell in code if is_hidden(cell)]
-    verdicts: dict[str, Verdict] = {}
+    hidden = {role(cell).grade_id: cell for cell in code if is_hidden(cell)}
     with Runner([cell for cell in code if not is_hidden(cell)], limits, kernel_of) as runner:
         runner.run_all()
-        for cell in hidden:
-            verdicts[role(cell).grade_id] = judge(cell, runner, chance)
+        ran = {name: run_tests(name, cell.source, runner) for name, cell in hidden.items()}
+        verdicts = {name: judge(each, wanted[name]) for name, each in ran.items()}
+        for name, cell in hidden.items():  # after all tests: here the kernel reads what they expect
+            if ran[name].error is None:
+                verdicts[name] = doubt(name, cell.source, verdicts[name], runner, chance)
     findings += runner.findings + suspicions(code)
     distrust(verdicts, findings)
-    for cell in hidden:
-        verdict = verdicts[role(cell).grade_id]
+    for name, cell in hidden.items():
+        verdict = verdicts[name]
         cell.execution_count = None
         cell.outputs = [] if verdict.passed else [error_output("HiddenTest", verdict.said or verdict.why)]
     return Marked(notebook, verdicts, findings, time.monotonic() - begun)
 
 
-def judge(cell: NotebookNode, runner: Runner, chance: random.Random) -> Verdict:
-    """Run a cell of hidden tests, and with it a wrong expectation, in an order of chance."""
-    name, source = role(cell).grade_id, cell.source
+def run_tests(name: str, source: str, runner: Runner) -> Ran:
+    """Run a cell of hidden tests, without what it expects."""
+    runner.revive()
+    return runner.run(name, without_expected(source), keeps=True)
+
+
+def judge(ran: Ran, wanted: list[Expected]) -> Verdict:
+    """Compare what a cell of hidden tests got with what it expects."""
+    kept = ran.kept if ran.kept is not None else []
+    difference = first_difference(kept, wanted)
+    if difference is not None and difference[0]:
+        return Verdict(False, *difference)
+    if ran.error is not None:
+        return Verdict(False, telling(ran.error[0]), ": ".join(ran.error))
+    if difference is not None:
+        return Verdict(False, HIDDEN_FAILED, difference[1])
+    return Verdict(True)
+
+
+def doubt(name: str, source: str, verdict: Verdict, runner: Runner, chance: random.Random) -> Verdict:
+    """The verdict on a cell of hidden tests after it has met a wrong expectation, where it must fail."""
     which = chance.randrange(len(expectations_in(ast.parse(source))))
-    false_first = chance.random() < 0.5
-    right: Ran | None = None
-    wrong: Ran | None = None
-    for is_false in (false_first, not false_first):
-        if not is_false and right is None:
-            runner.revive()
-            right = runner.run(name, source)
-        elif is_false and (right is None or right.error is None):
-            runner.revive()
-            wrong = runner.run(name, with_wrong_expectation(source, which))
-    assert right is not None
-    if right.error is not None:
-        return Verdict(False, telling(source, right.error), f"{right.error[0]}: {right.error[1]}")
-    if wrong is None or wrong.error is None:
+    runner.revive()
+    wrong = runner.run(name, with_wrong_expectation(source, which))
+    if wrong.error is None:
         return Verdict(False, HIDDEN_FAILED, "a wrong expectation was met as well", suspect=True)
-    if wrong.error[0] != "Unexpected":
+    if verdict.passed and wrong.error[0] != "Unexpected":
         runner.note("time", f"{name}: passed, but a second run ended with {wrong.error[0]}: no points yet")
         return Verdict(False, HIDDEN_FAILED, f"a second run ended with {': '.join(wrong.error)}")
-    return Verdict(True)
+    return verdict
 
 
 def distrust(verdicts: dict[str, Verdict], findings: list[Finding]) -> None:

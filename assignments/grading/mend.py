@@ -7,7 +7,9 @@ in the student's order; what isn't the student's comes from the source notebook.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
@@ -47,22 +49,37 @@ def mend(problem_set: ProblemSet, hand_in: bytes) -> Mended:
     return Mended(assemble(theirs, chosen, ours), findings)
 
 
+def content_of(file: Path) -> bytes:
+    """A hand-in; of one that is too long to be read, no more than shows that it is."""
+    with file.open("rb") as opened:
+        return opened.read(MOST_BYTES + 1)
+
+
 def read(hand_in: bytes) -> list[NotebookNode]:
     """The cells of a notebook file, of any version; ValueError if it is none."""
     if len(hand_in) > MOST_BYTES:
-        raise ValueError(f"it has {len(hand_in):,} bytes, and at most {MOST_BYTES:,} are read")
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
     try:
         content = json.loads(hand_in.decode("utf-8-sig"))
         notebook = nbformat.convert(nbformat.from_dict(content), 4)
         cells = [cell for cell in notebook.cells if isinstance(cell.get("source"), str | list)]
         for cell in cells:
-            cell.source = "".join(cell.source)
+            cell.source = writable("".join(cell.source))
             cell.metadata = NotebookNode(cell.get("metadata") or {})
     except Exception as error:  # nbformat meets a stranger's JSON with errors of every kind
         raise ValueError(f"it is no notebook ({type(error).__name__})") from None
     if len(cells) > MOST_CELLS:
         raise ValueError(f"it has {len(cells)} cells, and at most {MOST_CELLS} are read")
     return cells
+
+
+def writable(text: str) -> str:
+    """A text without half characters, such as an emoji cut in two leaves: no file can hold them.
+
+    >>> writable("a\\ud83d"), writable("é")
+    ('a?', 'é')
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def name_of(cell: NotebookNode, ours: dict[str, NotebookNode]) -> str | None:
@@ -166,14 +183,25 @@ def restored(mine: NotebookNode, theirs: NotebookNode | None) -> NotebookNode:
     """A cell of the set: the student's words where they count, and everything else from the source."""
     written = theirs.source if theirs else released(mine)
     source = written if is_answer(mine) else mine.source
+    if is_answer(mine) and mine.cell_type == "markdown" and source != released(mine):
+        source = without_html(source)
     return made(mine.cell_type, source, role(mine).grade_id, NotebookNode(nbgrader=NotebookNode(role(mine))))
 
 
 def own_cell(cell: NotebookNode, count: int) -> NotebookNode:
     """A cell that a student has added: its text, and no word of what else it says of itself."""
-    return made(
-        "code" if cell.cell_type == "code" else "markdown", cell.source, f"own-{count}", NotebookNode()
-    )
+    kind = "code" if cell.cell_type == "code" else "markdown"
+    source = cell.source if kind == "code" else without_html(cell.source)
+    return made(kind, source, f"own-{count}", NotebookNode())
+
+
+def without_html(text: str) -> str:
+    """Words in Markdown in which a tag is only text: whoever reads them in a browser runs nothing of theirs.
+
+    >>> without_html("a < b <script>x()</script>")
+    'a < b &lt;script>x()&lt;/script>'
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
 
 
 def made(kind: str, source: str, name: str, metadata: NotebookNode) -> NotebookNode:

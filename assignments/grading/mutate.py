@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import nbformat
 from tqdm import tqdm
 
 from grading import answers as table
-from grading.answers import Answer, hand_in
+from grading.answers import Answer, as_bytes, hand_in
 from grading.box import Limits
 from grading.marking import mark
 from grading.problem_set import ProblemSet
@@ -44,7 +43,7 @@ class Outcome(NamedTuple):
 def judge(problem_set: ProblemSet, answer: Answer) -> Outcome:
     """Grade a hand-in with one answer that isn't the solution."""
     notebook = hand_in(problem_set, {answer.cell: answer.source})
-    marked = mark(problem_set, nbformat.writes(notebook).encode(), Limits(), boxed_kernel)
+    marked = mark(problem_set, as_bytes(notebook), Limits(), boxed_kernel)
     points = problem_set.points()
     got = {name: points[name] * verdict.passed for name, verdict in marked.verdicts.items()}
     return Outcome(problem_set.name, answer, got, answer.points(problem_set))

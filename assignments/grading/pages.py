@@ -6,6 +6,7 @@ import base64
 import csv
 import html
 import io
+import re
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -86,12 +87,19 @@ def _write_csv(file: Path, rows: list[list[str]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["student", "problem set", "task", "points", "of", "to be graded by hand", "notes"])
-    # A name that begins like a formula would run in a spreadsheet.
-    writer.writerows(
-        [[f"'{cell}" if cell.startswith(("=", "+", "@")) else cell for cell in row] for row in rows]
-    )
+    writer.writerows([[_no_formula(cell) for cell in row] for row in rows])
     # With a byte order mark: spreadsheets take the file for Latin letters without.
     file.write_text("\ufeff" + text.getvalue(), encoding="utf-8")
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula, as it would a name that begins like one.
+
+    >>> _no_formula("-2+3"), _no_formula("-2.5"), _no_formula("Zoë")
+    ("'-2+3", '-2.5', 'Zoë')
+    """
+    is_number = re.fullmatch(r"-?[\d.]+(e[-+]\d+)?", cell)
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number else cell
 
 
 def section(

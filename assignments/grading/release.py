@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from grading import gradebook
-from grading.marking import expectations_in
+from grading.expected import expectations_in
 from grading.mend import read
 from grading.problem_set import BEGIN_HIDDEN, BEGIN_SOLUTION, ProblemSet, is_hidden, released, without
 

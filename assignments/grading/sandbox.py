@@ -1,13 +1,11 @@
-"""A kernel in the box: started by a kernelspec of ours, stopped when it fills its folder outside."""
+"""A kernel in the box, started by a kernelspec of ours; once it has its sockets, their folder is closed."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from grading.box import Limits
 NAME = "sandbox"
 # Takes seconds on a busy machine, which no cell of a student's should have to answer for.
 IMPORTS = "import torch, d2lmini.course"
-WATCH_SECONDS = 0.25
 
 
 class BoxedSpecs(KernelSpecManager):
@@ -41,40 +38,19 @@ class BoxedSpecs(KernelSpecManager):
         )
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder."""
-    sizes = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                sizes += os.lstat(os.path.join(place, name)).st_size
-            except OSError:
-                continue
-    return sizes
-
-
 @contextmanager
 def boxed_kernel(limits: Limits) -> Iterator[Kernel]:
     """A kernel in the box, ended and cleaned up afterwards."""
     with tempfile.TemporaryDirectory(prefix="box-") as name:
-        folder, done = Path(name), threading.Event()
+        folder = Path(name)
         kernel = Kernel(NAME, name, os.environ, limits.start_seconds, specs=BoxedSpecs(limits), folder=folder)
-
-        def watch() -> None:
-            while not done.wait(WATCH_SECONDS):
-                if size_of(folder) > limits.outside:
-                    os.kill(kernel.km.provisioner.pid, signal.SIGKILL)
-                    return
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
         try:
             kernel.run(IMPORTS, limits.start_seconds)
+            folder.chmod(0o500)  # the sockets are there, and nothing else is to be made beside them
             yield kernel
         finally:
-            done.set()
-            watcher.join()
             kernel.stop()
+            folder.chmod(0o700)
 
 
 @contextmanager

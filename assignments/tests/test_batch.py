@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import nbformat
 import pytest
 from grading import batch, gradebook
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.batch import Batch, belongs_to, find, grade, workers
 from grading.box import Limits
@@ -17,7 +18,7 @@ from grading.gradebook import HandIn
 from grading.problem_set import ProblemSet
 from grading.release import leaks, release_all
 from grading.store import Results, from_text, key_of, to_text
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 PS = tiny()
 LIMITS = Limits(cell_seconds=4)
@@ -148,6 +149,12 @@ def test_a_hand_in_after_the_due_date_is_late(boxes: None, tmp_path: Path) -> No
     totals = {name: row["points"] for (name, task), row in rows(course).items() if task == "all"}
     assert totals == {"late": "0", "early": "90"}
 
+    (tmp_path / "in" / "late" / "timestamp.txt").unlink()
+    (tmp_path / "in" / "early" / "timestamp.txt").write_text("2026-11-03 12:00:00.000000 UTC")
+    assert grade(tmp_path / "in", course, [PS], jobs=2, limits=LIMITS) == 0
+    totals = {name: row["points"] for (name, task), row in rows(course).items() if task == "all"}
+    assert totals == {"late": "90", "early": "0"}, "the times were put right"
+
 
 def test_a_changed_problem_set_with_graded_hand_ins_is_refused(graded: Path) -> None:
     notebook = PS.notebook()
@@ -209,10 +216,116 @@ def test_hand_ins_are_found_by_name_or_by_their_cells(tmp_path: Path) -> None:
     assert [each.student for each in found.hand_ins] == ["a", "b", "c", "e"]
     assert [(each.name, each.reason.partition(" is ")[0]) for each in problems] == [
         ("d", "shopping.ipynb"),
-        ("e", "tiny.ipynb"),
+        ("e", "tiny-old.ipynb"),
     ]
     with pytest.raises(ValueError, match="is no folder"):
         find(tmp_path / "nowhere", [PS])
+
+
+def test_the_notebook_that_is_named_as_the_set_and_lies_above_others_is_graded(tmp_path: Path) -> None:
+    for place in ("old/tiny.ipynb", "a copy.ipynb", "tiny.ipynb"):
+        (tmp_path / "in" / "Ada" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "Ada" / place).write_bytes(CLASS["Zoë 王"])
+    (found,), problems = find(tmp_path / "in", [PS])
+    assert [each.file for each in found.hand_ins] == [tmp_path / "in" / "Ada" / "tiny.ipynb"]
+    assert [each.reason for each in problems] == [
+        "old/tiny.ipynb is a second hand-in of tiny; tiny.ipynb was graded",
+        "a copy.ipynb is a second hand-in of tiny; tiny.ipynb was graded",
+    ]
+
+
+def test_what_programs_leave_behind_is_no_hand_in(tmp_path: Path) -> None:
+    for place in ("tiny.ipynb", "__MACOSX/._tiny.ipynb", "._tiny.ipynb", ".ipynb_checkpoints/tiny.ipynb"):
+        (tmp_path / "Ada" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "Ada" / place).write_bytes(CLASS["Zoë 王"] if place == "tiny.ipynb" else b"\0\5\26\7")
+    (found,), problems = find(tmp_path, [PS])
+    assert problems == [] and found.hand_ins[0].file == tmp_path / "Ada" / "tiny.ipynb"
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_class(tmp_path, {"Ada": CLASS["Zoë 王"]})
+    monkeypatch.setattr("os.access", lambda place, how: False)
+    found, problems = find(tmp_path, [PS])
+    assert found == [] and problems[0].reason == "tiny.ipynb can't be read: permission denied"
+
+
+NAMES = (
+    "x" * 250,
+    "王" * 80,
+    "two\nlines",
+    "{0} {x}",
+    "%s",
+    "'; DROP TABLE",
+    "-1+cmd",
+    os.fsdecode(b"M\xfcller"),
+)
+
+
+def test_no_name_stops_the_batch(boxes: None, tmp_path: Path) -> None:
+    write_class(tmp_path / "in", dict.fromkeys(NAMES, CLASS["Zoë 王"]))
+    assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=2, limits=LIMITS) == 0
+    totals = {name: row["points"] for (name, task), row in rows(tmp_path / "course").items() if task == "all"}
+    assert len(totals) == len(NAMES) and set(totals.values()) == {"90"}
+    assert "M\\xfcller" in totals and "'-1+cmd" in totals
+    assert len(list((tmp_path / "course" / "feedback").rglob("tiny.html"))) == len(NAMES)
+
+
+def test_two_commands_do_not_grade_into_one_folder(tmp_path: Path) -> None:
+    write_class(tmp_path / "in", {"Ada": CLASS["Zoë 王"]})
+    with (
+        batch.alone_in(tmp_path / "course"),
+        pytest.raises(RuntimeError, match="another command is grading into .*course"),
+    ):
+        grade(tmp_path / "in", tmp_path / "course", [PS], unsafe=True)
+
+
+def test_a_release_that_was_interrupted_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = gradebook.release(tmp_path, PS)
+    other = PS._replace(source=PS.source.replace("two numbers", "2 numbers"))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("grading.gradebook.GenerateAssignment.start", stop)
+        with pytest.raises(KeyboardInterrupt):
+            gradebook.release(tmp_path, other)
+    assert "2 numbers" in gradebook.release(tmp_path, other).read_text(encoding="utf-8") and made.is_file()
+
+
+def test_a_gradebook_that_is_lost_is_no_new_one(tmp_path: Path) -> None:
+    gradebook.release(tmp_path, PS)
+    (tmp_path / "gradebook.db").unlink()
+    with pytest.raises(
+        RuntimeError, match="doesn't know tiny, .* is another one, or lost. .*remove .*release"
+    ):
+        gradebook.due(tmp_path, PS)
+
+
+def test_a_hand_in_that_nbgrader_cant_take_stops_no_other(
+    boxes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nbgrader.preprocessors import SaveAutoGrades
+
+    write_class(tmp_path / "in", {"Ada": CLASS["Zoë 王"], "Bob": CLASS["=cmd"]})
+    save = SaveAutoGrades.preprocess
+
+    def fail_for_ada(self: object, notebook: object, resources: dict) -> object:
+        if resources["nbgrader"]["student"] == "Ada":
+            raise ZeroDivisionError("of Ada's making")
+        return save(self, notebook, resources)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SaveAutoGrades, "preprocess", fail_for_ada)
+        assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=2, limits=LIMITS) == 1
+    assert rows(tmp_path / "course")["Bob", "all"]["points"] == "60"
+    assert "of Ada's making" in (tmp_path / "course" / "summary.html").read_text(encoding="utf-8").replace(
+        "&#x27;", "'"
+    )
+    assert grade(tmp_path / "in", tmp_path / "course", [PS], jobs=2, limits=LIMITS) == 0
+    assert rows(tmp_path / "course")["Ada", "all"]["points"] == "90"
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -288,7 +401,7 @@ def test_releases_hold_no_solution_and_no_hidden_test(tmp_path: Path, capsys: py
         place = next(each for each in leaky.cells if each.id == cell.id)
         place.source = PS.cells()[cell.id].source
         if cell.id in ("shift", "shift-hidden", "shift-hidden-2", "size-hidden", "explain-odd"):
-            assert leaks(PS, nbformat.writes(leaky).encode()), cell.id
+            assert leaks(PS, as_bytes(leaky)), cell.id
 
 
 @pytest.mark.full
@@ -331,7 +444,7 @@ def test_a_worker_that_dies_and_one_that_is_slow_lose_nothing(
             keep(self, student, key, text)
 
         monkeypatch.setattr(Results, "keep", keep_and_kill)
-        problems = batch.run(Batch(PS, files), results, client, LIMITS)
+        problems = batch.run(Batch(PS, files), {}, results, client, LIMITS)
     assert problems == [] and sorted(kept) == sorted(students), "each is graded, and once"
 
 

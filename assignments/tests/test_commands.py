@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from grading import mutate
 from grading.__main__ import main
-from grading.answers import Answer, hand_in, read
+from grading.answers import Answer, as_bytes, hand_in, read
 from grading.attacks import attacks
 from grading.bench import hand_ins
 from grading.box import Limits
@@ -22,7 +22,7 @@ from grading.mutate import Outcome, figures, judge_all
 from grading.problem_set import ProblemSet, is_answer, is_hidden, names, role
 from grading.release import leaks, release_all
 from grading.sandbox import plain_kernel
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 PS = tiny()
 SETS = [ProblemSet.read(name) for name in names()]

@@ -6,23 +6,24 @@ import ast
 
 import nbformat
 import pytest
-from grading.answers import hand_in
+from grading.answers import as_bytes, hand_in
 from grading.attacks import attacks
 from grading.box import Limits
+from grading.expected import expectations_in
 from grading.marking import (
     HIDDEN_FAILED,
-    MOST_TEXT,
     Marked,
-    expectations_in,
     mark,
     telling,
     with_wrong_expectation,
 )
+from grading.outputs import MOST_TEXT
 from grading.problem_set import ProblemSet, names
 from grading.sandbox import boxed_kernel
+from grading.store import to_text
 from grading.suspicion import suspicions
 from nbformat.v4 import new_code_cell
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 from d2lmini.course import Unexpected, expect
 
@@ -119,6 +120,41 @@ class TestRun:
         (cell,) = [cell for cell in result.notebook.cells if cell.id == "size"]
         assert len(cell.outputs[0].text) < MOST_TEXT + 100
 
+    def test_messages_that_are_none_cost_their_cell_and_break_nothing(self) -> None:
+        forger = (
+            "kernel = get_ipython().kernel\nsend = lambda *content: kernel.session.send(\n"
+            "    kernel.iopub_socket, *content, parent=kernel.get_parent())\n"
+        )
+        for content in (
+            "'stream', {'name': 5, 'text': {'a': 1}}",
+            "'display_data', {'data': {'text/plain': [1]}, 'metadata': []}",
+            "'display_data', {'data': 3}",
+            "'error', {'ename': 3}",
+        ):
+            result = marked({"size": f"{forger}send({content})\nsize = (4, 2)"})
+            nbformat.validate(result.notebook)
+            assert {finding.kind for finding in result.findings} == {"crash", "tampering"}
+            assert passed(result) == ["shift-hidden", "shift-hidden-2"]
+
+    def test_nothing_that_a_browser_would_run_is_kept(self) -> None:
+        result = marked(
+            {
+                "size": "from IPython.display import HTML, Javascript, SVG, display\n"
+                "display(HTML('<script>run()</script>'), Javascript('run()'))\n"
+                "display({'image/png': '\"><script>run()</script>', 'text/plain': 'x'}, raw=True,\n"
+                "        metadata={'image/png': {'width': '\"><script>run()</script>'}})\nsize = (4, 2)",
+                "explain-odd": "<script>run()</script> a < b",
+            }
+        )
+        (size,) = [cell for cell in result.notebook.cells if cell.id == "size"]
+        assert "run()" not in str(size.outputs) and len(passed(result)) == 3
+        (words,) = [cell for cell in result.notebook.cells if cell.id == "explain-odd"]
+        assert words.source == "&lt;script>run()&lt;/script> a < b"
+
+    def test_half_a_character_in_an_output_costs_nothing(self) -> None:
+        result = marked({"size": "print('\\ud83d')\nsize = (4, 2)"})
+        assert len(passed(result)) == 3 and to_text(result).encode()
+
     def test_a_figure_and_a_table_are_kept(self) -> None:
         result = marked({"size": "size = (4, 2)\nnp.zeros((2, 2))"})
         (cell,) = [cell for cell in result.notebook.cells if cell.id == "size"]
@@ -151,24 +187,24 @@ def test_every_expectation_can_be_made_wrong() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (("Unexpected", "the number\n  expected: 3\n  got: 4"), "the number"),
-        (("Unexpected", "a pair of 17\n  expected"), "a pair of 17"),
-        (("Unexpected", "a pair of expect(len(x), 1)"), HIDDEN_FAILED),
-        (("Unexpected", "what the test says"), HIDDEN_FAILED),
-        (("NotImplementedError", ""), "the task has no answer yet"),
-        (("ZeroDivisionError", "secret"), "your code ended with ZeroDivisionError in a hidden test"),
-        (("expect(x, 1)", "secret"), HIDDEN_FAILED),
-        (("print", "secret"), HIDDEN_FAILED),
+        ("NotImplementedError", "the task has no answer yet"),
+        ("ZeroDivisionError", "your code ended with ZeroDivisionError in a hidden test"),
+        ("Unexpected", HIDDEN_FAILED),
+        ("expect(x, 1)", HIDDEN_FAILED),
+        ("print", HIDDEN_FAILED),
     ],
 )
-def test_only_the_tests_own_reasons_are_told(error: tuple[str, str], told: str) -> None:
-    assert telling(TESTS, error) == told
+def test_only_the_names_of_pythons_errors_are_told(error: str, told: str) -> None:
+    assert telling(error) == told
 
 
 def test_words_that_no_task_needs_are_named() -> None:
     notebook = hand_in(PS, {"size": "import sys\nsize = eval(sys._getframe(1).f_code)\nmodel.eval()"})
     (found,) = suspicions(notebook.cells)
     assert found.kind == "tampering" and found.text.endswith(": _getframe, eval, f_code")
+    hidden = "mark = '#'; frame = sys._getframe(1)\nquotes = '\"\"\"'; gc\nmore = '\"\"\"'"
+    (found,) = suspicions(hand_in(PS, {"size": hidden}).cells)
+    assert found.text.endswith(": _getframe, gc")
     harmless = "# In eval we trust\nmodel.eval()\nInside = compiled = 1"
     assert suspicions(hand_in(PS, {"size": harmless}).cells) == []
     for name in names():
@@ -176,7 +212,28 @@ def test_words_that_no_task_needs_are_named() -> None:
         assert suspicions(hand_in(problem_set).cells) == []
 
 
-def test_a_thief_who_knows_of_the_wrong_expectations_is_named() -> None:
-    """It takes the right value out of the wrong one, and gets its points: only a person can see that."""
-    thief = next(each for each in attacks(PS) if "thief" in each.what)
-    assert suspicions(nbformat.reads(thief.hand_in.decode(), as_version=4).cells)
+@pytest.mark.parametrize(
+    "what", ["a thief of what is expected", "a thief of what is expected, and of the wrong"]
+)
+def test_a_thief_finds_nothing_and_is_named(boxes: None, what: str) -> None:
+    (thief,) = [each.hand_in for each in attacks(PS) if each.what == what]
+    result = mark(PS, thief, LIMITS, boxed_kernel, seed=0)
+    assert passed(result) == [] and "tampering" in {finding.kind for finding in result.findings}
+
+
+def test_a_test_that_the_solution_fails_is_an_error(boxes: None) -> None:
+    wrong = PS._replace(source=PS.source.replace("size[1], 2", "size[1], 3"))
+    with pytest.raises(RuntimeError, match="tiny, size-hidden: the solution ends with Unexpected: the width"):
+        mark(wrong, as_bytes(hand_in(PS)), LIMITS, boxed_kernel)
+
+
+def test_functions_of_torch_that_give_what_the_answer_gives_gain_nothing(boxes: None) -> None:
+    """Both sides of a test in the hand-in's own kernel would be zeros."""
+    problem_set = ProblemSet.read("ps1")
+    cheat = (
+        "nothing = lambda *args, **kwargs: torch.zeros(1, 1, 1, 1)\nF.conv2d = F.conv_transpose2d = nothing\n"
+        "def merge_layers(A, s, B, t):\n    return torch.zeros(1, 1), s * t"
+    )
+    content = as_bytes(hand_in(problem_set, {"merge": cheat}))
+    verdicts = mark(problem_set, content, Limits(), boxed_kernel, seed=0).verdicts
+    assert not any(verdict.passed for name, verdict in verdicts.items() if name.startswith("merge-hidden"))

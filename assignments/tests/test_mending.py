@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
-from grading.answers import hand_in
-from grading.mend import MOST_CELLS, mend
+from grading.answers import as_bytes, hand_in
+from grading.mend import MOST_BYTES, MOST_CELLS, content_of, mend
 from grading.problem_set import is_answer, released, role
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from tiny import as_bytes, tiny
+from tiny import tiny
 
 PS = tiny()
 ANSWER = "size = (1, 2)"
@@ -129,6 +130,21 @@ def test_an_answer_that_became_text_is_code_again() -> None:
     text.id = "size"
     notebook.cells[place] = text
     assert mended(notebook)[0]["size"] == ANSWER
+
+
+def test_half_a_character_costs_nothing() -> None:
+    content = as_bytes(hand_in(PS, {"size": f"# XX\n{ANSWER}"})).replace(b"XX", b"\\ud83d")
+    sources, findings = mended(content)
+    assert sources["size"] == f"# ?\n{ANSWER}" and findings == []
+
+
+def test_no_more_is_read_of_a_file_than_shows_that_it_is_too_long(tmp_path: Path) -> None:
+    file = tmp_path / "large.ipynb"
+    with file.open("wb") as large:
+        large.truncate(10**12)
+    content = content_of(file)
+    assert len(content) == MOST_BYTES + 1
+    assert mended(content)[1] == ["the file can't be read: it has more than 20,000,000 bytes"]
 
 
 def test_an_older_format_is_read() -> None:

@@ -89,7 +89,3 @@ def tiny() -> ProblemSet:
         cell("explain-odd", EXPLAIN, points=10, solution=True),
     ]
     return ProblemSet("tiny", nbformat.writes(new_notebook(cells=cells)))
-
-
-def as_bytes(notebook: NotebookNode) -> bytes:
-    return nbformat.writes(notebook).encode()
