@@ -9,8 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nbproof import faults
-from nbproof.mutate import quick
 from nbproof.notebook import text_of
+from nbproof.quick import quick
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
 

@@ -17,6 +17,7 @@ store       files that are written wholly or not at all
 
 mutate      put faults into a package: do the notebooks notice, and do the tests?
 faults      those that operators can make, and those written by hand
+quick       a notebook's copy without what trains
 inject      one fault in a process that imports the package, and the lines that run there
 mutate_outputs  change stored outputs: does the plugin notice?
 changes     the changes that it makes

@@ -12,7 +12,6 @@ kept in `build/`, and hold as long as package, notebooks and tests stay as they 
 from __future__ import annotations
 
 import argparse
-import ast
 import functools
 import hashlib
 import importlib
@@ -32,13 +31,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
-from nbformat import NotebookNode
 
 from nbproof import faults, inject, store
 from nbproof.faults import BY_HAND, Fault
 from nbproof.harness import Run, run_notebooks
-from nbproof.notebook import code_cells, marks_of, read, text_of
+from nbproof.notebook import code_cells, text_of
+from nbproof.quick import quick
 from nbproof.select import number, select
 from nbproof.settings import Settings, SettingsError
 
@@ -255,96 +253,6 @@ def run_copies(
         options=["-x", f"--nbproof-prelude={folder}/prelude.py"],
         root=folder,
     )
-
-
-def quick(path: Path, key: str) -> NotebookNode:
-    """A notebook without its statistical cells, and without those that use a name that only these define."""
-    notebook, lost = read(path), set()
-    for cell in code_cells(notebook):
-        defined, used = names_in(cell.source)
-        if marks_of(cell, key).get("kind") == "statistical" or used & lost:
-            lost |= defined
-            notebook.cells.remove(cell)
-        else:
-            lost -= defined
-    return notebook
-
-
-def names_in(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell defines, and those that it needs from cells before it, in its functions too.
-
-    >>> [sorted(names) for names in names_in("def f(x):\\n    return x + y + z\\nz = 1\\nfor n in z: n")]
-    [['f', 'n', 'z'], ['y']]
-    >>> [sorted(names) for names in names_in("a = [b for b in a]; c += 1")]
-    [['a', 'c'], ['a', 'c']]
-    """
-    needs = Needs()
-    needs.visit(ast.parse(TransformerManager().transform_cell(source)))
-    return needs.bound, needs.needed | (needs.later - needs.bound)
-
-
-class Needs(ast.NodeVisitor):
-    """Reads code in the order in which it runs: which names it binds, and which it uses unbound."""
-
-    def __init__(self, bound: Iterable[str] = ()) -> None:
-        self.bound, self.needed = set(bound), set[str]()
-        self.later = set[str]()  # what functions use, which run when the whole cell has
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self.bound.add(node.id)
-        elif node.id not in self.bound:
-            self.needed.add(node.id)
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        for part in (node.value, *node.targets):
-            self.visit(part)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name) and node.target.id not in self.bound:
-            self.needed.add(node.target.id)
-        for part in (node.value, node.target):
-            self.visit(part)
-
-    def visit_For(self, node: ast.For) -> None:
-        for part in (node.iter, node.target, *node.body, *node.orelse):
-            self.visit(part)
-
-    def visit_alias(self, node: ast.alias) -> None:
-        self.bound.add((node.asname or node.name).partition(".")[0])
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        self.bound |= {node.name} if node.name else set()
-        self.generic_visit(node)
-
-    def inside(self, node: ast.expr) -> None:
-        """A comprehension: its variables end with it."""
-        before = set(self.bound)
-        for part in node.generators:
-            for each in (part.iter, part.target, *part.ifs):
-                self.visit(each)
-        for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
-            self.visit(value)
-        self.bound = before
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = inside
-
-    def function(self, node: ast.FunctionDef | ast.ClassDef | ast.Lambda) -> None:
-        """A body that runs later: what it uses may be bound after it."""
-        body = node.body if isinstance(node.body, list) else [node.body]
-        arguments = getattr(node, "args", None)
-        own = [arg.arg for arg in ast.walk(arguments) if isinstance(arg, ast.arg)] if arguments else []
-        for early in (*getattr(node, "decorator_list", ()), *getattr(node, "bases", ())):
-            self.visit(early)
-        for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)) if arguments else ():
-            self.visit(default)
-        within = Needs(own)
-        for statement in body:
-            within.visit(statement)
-        self.later |= within.needed | (within.later - within.bound)
-        self.bound |= {node.name} if hasattr(node, "name") else set()
-
-    visit_FunctionDef = visit_ClassDef = visit_Lambda = function
 
 
 def name_of_cell(path: Path, count: int) -> str:
