@@ -11,6 +11,7 @@ from pathlib import Path
 
 from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden
 
+from nbproof import columns
 from nbproof.harness import Run, Verdict, read_verdicts, run_notebooks
 from nbproof.settings import load
 
@@ -86,12 +87,13 @@ def judge(golden: Golden, verdicts: Iterable[Verdict]) -> tuple[bool, str]:
 def table(goldens: list[Golden], folder: Path) -> list[str]:
     """Both verdicts on each golden notebook, in lines of Markdown; a wrong one is bold."""
     runs = [verify(folder / "ours", goldens).verdicts, verify_plainly(folder / "plain", goldens)]
-    lines, rights = ["| notebook | must | nbproof | plain nbval |", "|---|---|---|---|"], []
+    rows, rights = [], []
     for golden in goldens:
         must = f"fail at {golden.fails_at or 'its file'}" if golden in BAD else "pass"
         both = [judge(golden, found) for found in runs]
         rights.append([right for right, _ in both])
-        said = [text if right else f"**{text}**" for right, text in both]
-        lines.append(f"| {golden.name} | {must} | {' | '.join(said)} |")
+        rows.append((golden.name, must, *(text if right else f"**{text}**" for right, text in both)))
     sums = [f"{sum(column)} of {len(goldens)}" for column in zip(*rights, strict=True)]
-    return [*lines, f"| right verdicts | | {' | '.join(sums)} |"]
+    return columns.table(
+        ("notebook", "must", "nbproof", "plain nbval"), [*rows, ("right verdicts", "", *sums)]
+    )

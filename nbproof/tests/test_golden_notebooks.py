@@ -101,7 +101,7 @@ def test_a_wrong_verdict_is_bold_in_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(golden_verdicts, "verify_plainly", lambda *_: said("passed"))
     assert golden_verdicts.table([bad], tmp_path)[2:] == [
         "| bad_integer | fail at a | fails at a, 5 s | **passes** |",
-        "| right verdicts | | 1 of 1 | 0 of 1 |",
+        "| right verdicts |  | 1 of 1 | 0 of 1 |",
     ]
 
 

@@ -25,5 +25,5 @@ def test_the_table_shows_a_wrong_verdict():
     assert provoke.table(scenarios, [*found, provoke.NotPossible("no disk")])[2:] == [
         "| first | fail | fails | 1.2 |",
         "| second | fail | **passes: not it fails** | 2.0 |",
-        "| third | fail | not tried: no disk | |",
+        "| third | fail | not tried: no disk |  |",
     ]

@@ -17,6 +17,8 @@ store       files that are written wholly or not at all
 
 mutate      put faults into a package: do the notebooks notice, and do the tests?
 faults      those that operators can make, and those written by hand
+baseline    what runs without a fault: the lines it reaches, the seconds it takes
+judge_tests, judge_notebooks  who notices a fault
 quick       a notebook's copy without what trains
 inject      one fault in a process that imports the package, and the lines that run there
 mutate_outputs  change stored outputs: does the plugin notice?
@@ -27,7 +29,7 @@ cost        time the plugin against plain nbval
 
 record_bands  what a band looks like in code, and how a kernel records it
 select      which notebooks a command is about
-columns     text side by side
+columns     text side by side, and tables
 page        the page of failures
 figures     what a figure of matplotlib says in words
 """

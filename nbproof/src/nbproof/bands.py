@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from nbproof import record_bands, store
+from nbproof.columns import table
 from nbproof.harness import run_notebooks
 from nbproof.kinds import bands_of
 from nbproof.notebook import code_cells, marks_of, read, tags_of, text_of
@@ -233,16 +234,11 @@ def page(settings: Settings, content: Mapping[str, Any]) -> str:
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
             measured = content["bands"].get(notebook, {}).get(name, {"data": {}})
-            lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", ""]
-            lines += [row(COLUMNS), row(["---"] * len(COLUMNS))]
             of_variants = measured["data"].items()
-            lines += [row(figures(band, variant, data)) for variant, data in of_variants if data["runs"]]
+            rows = [figures(band, variant, data) for variant, data in of_variants if data["runs"]]
+            lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", "", *table(COLUMNS, rows)]
             blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
-
-
-def row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:

@@ -60,15 +60,15 @@ def follow(package: str, file: str) -> Any:
     return coverage
 
 
-def follow_cells(package: str, file: str) -> None:
-    """In a kernel: write down the lines that each cell runs, under its number among those that ran."""
+def follow_cells(package: str, file: str, notebook: str) -> None:
+    """In a kernel: write down the lines that each cell runs, under the notebook and its number in there."""
     from IPython import get_ipython
 
     following, numbers, events = follow(package, file), itertools.count(), get_ipython().events
 
     def start(info: Any) -> None:
         if info.store_history:
-            following.switch_context(str(next(numbers)))
+            following.switch_context(f"{notebook}|{next(numbers)}")
 
     events.register("pre_run_cell", start)
     events.register("post_run_cell", lambda result: following.save())

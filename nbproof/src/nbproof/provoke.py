@@ -20,6 +20,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from nbproof import columns
 from nbproof.harness import Verdict, arguments, read_verdicts
 from nbproof.notebook import METADATA, text_of
 from nbproof.settings import Settings
@@ -195,13 +196,13 @@ def find_all(scenarios: Sequence[Scenario]) -> list[Finding | NotPossible]:
 
 def table(scenarios: Sequence[Scenario], found: Sequence[Finding | NotPossible]) -> list[str]:
     """Every fault with its verdict, in lines of Markdown; a wrong one is bold."""
-    lines = ["| fault | must | verdict | seconds |", "|---|---|---|---|"]
+    rows = []
     for scenario, finding in zip(scenarios, found, strict=True):
         if isinstance(finding, NotPossible):
-            lines.append(f"| {scenario.name} | {scenario.must} | not tried: {finding} | |")
-            continue
-        verdict = finding.verdict.replace("|", "\\|")
-        if finding.wrong:
-            verdict = f"**{verdict}: not {'; not '.join(finding.wrong)}**"
-        lines.append(f"| {scenario.name} | {scenario.must} | {verdict} | {finding.seconds:.1f} |")
-    return lines
+            told, seconds = f"not tried: {finding}", ""
+        else:
+            told, seconds = finding.verdict.replace("|", "\\|"), f"{finding.seconds:.1f}"
+            if finding.wrong:
+                told = f"**{told}: not {'; not '.join(finding.wrong)}**"
+        rows.append((scenario.name, scenario.must, told, seconds))
+    return columns.table(("fault", "must", "verdict", "seconds"), rows)
