@@ -7,7 +7,8 @@ import pytest
 from golden_notebooks import BAD, GOOD, OWN
 
 from nbproof import page
-from nbproof.harness import COLOUR, Verdict
+from nbproof.harness import Verdict
+from nbproof.outputs import COLOUR
 
 LONGEST = 15  # seconds
 

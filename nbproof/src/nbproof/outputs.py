@@ -20,7 +20,7 @@ PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version 
 
 # An absolute path: two names or more, after a blank, a quote or a bracket. Not </div>, 1/2, and/or.
 _PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)""")
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
 
 
@@ -123,7 +123,7 @@ def _in_a_file(part: str) -> bool:
 
     What stays is the cell's own line and the error, which is what a reader needs.
     """
-    return _COLOUR.sub("", part).lstrip().startswith("File ")
+    return COLOUR.sub("", part).lstrip().startswith("File ")
 
 
 def changed(outputs: Iterable[NotebookNode], change: Callable[[str, Any], Any]) -> list[NotebookNode]:
@@ -146,7 +146,7 @@ def texts(output: NotebookNode) -> list[str]:
     if output["output_type"] == "stream":
         return [output["text"]]
     if output["output_type"] == "error":
-        return [output["evalue"], *(_COLOUR.sub("", line) for line in output["traceback"])]
+        return [output["evalue"], *(COLOUR.sub("", line) for line in output["traceback"])]
     return [
         value
         for mime, value in output["data"].items()
