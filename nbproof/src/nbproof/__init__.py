@@ -2,7 +2,8 @@
 
 plugin      options and hooks of pytest; nbval's nodes are swapped for those of `nodes`
 nodes       a notebook, its cells, its hygiene, and the copy that is stored at its end
-notebook    a notebook's file: read it, clean it, find what a reader would stumble over
+notebook    a notebook's file: read it, know its cells, clean it
+hygiene     what a reader would stumble over in it
 kernel      one kernel: started, watched, limited, ended, or replayed from a record
 outputs     a cell's outputs, gathered from its kernel, and their stored form
 compare     stored outputs against new ones: order, text with its numbers, pictures

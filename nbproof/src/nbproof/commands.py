@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from nbproof.harness import arguments
 from nbproof.nodes import RUN, UPDATE, Cell, Notebook
-from nbproof.select import SelectionError, add_arguments, select
+from nbproof.select import add_arguments, select
 from nbproof.settings import Settings
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended
@@ -118,11 +118,7 @@ def main(mode: str, argv: list[str], settings: Settings) -> int:
     parser.add_argument("--build", type=Path, default=settings.path("build"), help="where copies go")
     parser.add_argument("--timeout", type=float, default=settings.timeout, help="seconds a cell may take")
     args = parser.parse_args(argv)
-    try:
-        paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
-    except SelectionError as error:
-        print(f"{mode}: {error}", file=sys.stderr)
-        return 2
+    paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
     options = [f"--nbproof-mode={mode}", f"--nbval-cell-timeout={args.timeout:g}", "--capture=no"]
     if mode == RUN:
         try:

@@ -20,8 +20,9 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from nbproof import figures, kinds, outputs, page, store
 from nbproof.compare import Difference, first_difference, parts
+from nbproof.hygiene import Hygiene
 from nbproof.kernel import Kernel, KernelFailure, ReplayedKernel, environment
-from nbproof.notebook import UNREADABLE, Hygiene, clean, code_cells, headline, text_of
+from nbproof.notebook import UNREADABLE, clean, code_cells, headline, text_of
 from nbproof.settings import SETTINGS, Settings
 
 CHECK, RUN, UPDATE = "check", "run", "update"  # compare; execute into a copy; store outputs

@@ -20,7 +20,7 @@ TABLE = "tool.nbproof"
 
 
 class SettingsError(ValueError):
-    """A book's settings can't be used; the message names the setting and the rule."""
+    """What a book or a command asks for can't be done; the message names it and the rule."""
 
 
 class Hooks:
