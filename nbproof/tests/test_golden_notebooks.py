@@ -93,6 +93,12 @@ def test_a_run_knows_what_passed_and_was_not_to_the_letter(runs):
     assert not any("good_exact" in name for name in deviating)
 
 
+def test_a_run_knows_what_says_nothing_of_the_code(runs):
+    by_machine = {v.notebook.removesuffix(".ipynb") for run in runs for v in run.failures if v.by_machine}
+    wanted = {golden.name for golden in BAD if "endless" in golden.name and "output" not in golden.name}
+    assert wanted <= by_machine and not {"bad_number", "bad_unexpected_error", "bad_memory"} & by_machine
+
+
 def test_a_wrong_verdict_is_bold_in_the_table(tmp_path, monkeypatch):
     def said(outcome, seconds=0.1):
         return [Verdict("x/bad_integer.ipynb", "a", outcome, "", seconds, {})]

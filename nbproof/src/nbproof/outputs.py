@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from nbformat import NotebookNode
@@ -126,42 +127,35 @@ def _in_a_file(part: str) -> bool:
     return COLOUR.sub("", part).lstrip().startswith("File ")
 
 
+def values(output: NotebookNode) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """What an output shows: the table that a value stands in, its key there, its mime type or name."""
+    if output["output_type"] == "stream":
+        yield output, "text", output["name"]
+    elif output["output_type"] == "error":
+        yield output, "evalue", "error text"
+    else:
+        yield from ((output["data"], mime, mime) for mime in output["data"])
+
+
 def changed(outputs: Iterable[NotebookNode], change: Callable[[str, Any], Any]) -> list[NotebookNode]:
     """Copies of outputs, each value `change(mime type or name, value)`."""
-    found = []
-    for output in outputs:
-        copy = NotebookNode(output)
-        if output["output_type"] == "stream":
-            copy["text"] = change(output["name"], output["text"])
-        elif output["output_type"] == "error":
-            copy["evalue"] = change("error text", output["evalue"])
-        else:
-            copy["data"] = {mime: change(mime, value) for mime, value in output["data"].items()}
-        found.append(copy)
-    return found
-
-
-def texts(output: NotebookNode) -> list[str]:
-    """Every text of an output that a reader may see."""
-    if output["output_type"] == "stream":
-        return [output["text"]]
-    if output["output_type"] == "error":
-        return [output["evalue"], *(COLOUR.sub("", line) for line in output["traceback"])]
-    return [
-        value
-        for mime, value in output["data"].items()
-        if isinstance(value, str) and mime not in ("image/png", "image/jpeg")
-    ]
+    copies = deepcopy(list(outputs))
+    for output in copies:
+        for table, key, name in values(output):
+            table[key] = change(name, table[key])
+    return copies
 
 
 def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
     """What must not be stored, each with its mend; empty for clean outputs."""
     found = []
     for output in outputs:
-        if output["output_type"] == "stream" and output["name"] == "stderr":
+        if output.get("name") == "stderr":
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
-        for text in texts(output):
+        texts = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
+        texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
+        for text in filter(lambda value: isinstance(value, str), texts):
             if path := _PATH.search(text):
                 found.append(f"an absolute path in its output ({path[0]}): print the name only")
             if address := _ADDRESS.search(text):
