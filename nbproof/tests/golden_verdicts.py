@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden
+from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden, register
 
 from nbproof import columns
 from nbproof.harness import Run, Verdict, read_verdicts, run_notebooks
@@ -31,14 +30,10 @@ def lay_out(folder: Path, goldens: Iterable[Golden]) -> dict[str, str]:
     (folder / OWN).mkdir(parents=True)
     (folder / OWN / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")
     (folder / OWN / "hooks.py").write_text(HOOKS, encoding="utf-8")
-    spec = folder / "jupyter" / "kernels" / SLEEPER
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-c", "import time; time.sleep(99)", "{connection_file}"]
-    content = {"argv": argv, "display_name": SLEEPER, "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
+    kernels = register(folder, SLEEPER, [sys.executable, "-c", "import time; time.sleep(99)"])
     for golden in goldens:
         golden.write(folder)
-    return {"JUPYTER_PATH": str(folder / "jupyter"), "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
+    return {"JUPYTER_PATH": kernels, "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
 
 
 def verify(folder: Path, goldens: Iterable[Golden]) -> Run:

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from golden_notebooks import Golden, code, printed, value
+from golden_notebooks import Golden, code, printed, register, value
 
 from nbproof import __main__, commands, select, settings, store
 from nbproof.notebook import METADATA
@@ -73,10 +73,7 @@ def test_a_notebook_that_cant_run_is_told_in_one_line_and_the_next_one_runs(
     Golden("04_stillborn", [code("a", "1")], kernel="stillborn").write(book)
     Golden("05_unknown", [code("a", "1")], kernel="julia-0.3").write(book)
     Golden("06_good", [HEAD]).write(book)
-    spec = book / "jupyter" / "kernels" / "stillborn" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    spec.write_text('{"argv": ["/bin/false"], "display_name": "Stillborn", "language": "python"}')
-    monkeypatch.setenv("JUPYTER_PATH", str(book / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PATH", register(book, "stillborn", ["/bin/false"]))
     exit_code, lines, err = nbproof(command)
     assert exit_code == 1 and err == "" and len(lines) == 7
     mark = {"run": "FAILED ", "update": "NOT WRITTEN:"}[command]

@@ -1,11 +1,10 @@
 """nbval's options do what nbval says, or are refused by name; xdist keeps a notebook in one process."""
 
-import json
 import sys
 import time
 
 import pytest
-from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, result, value
+from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, register, result, value
 
 from nbproof.harness import read_verdicts
 from nbproof.page import NAME
@@ -26,14 +25,6 @@ def judge(pytester, monkeypatch):
         return {(v.notebook, v.item): v.outcome for v in verdicts}, output
 
     return call
-
-
-def kernel(pytester, monkeypatch, name, argv, **env):
-    file = pytester.path / "jupyter" / "kernels" / name / "kernel.json"
-    file.parent.mkdir(parents=True)
-    spec = {"argv": argv, "display_name": name, "language": "python", "env": env}
-    file.write_text(json.dumps(spec), encoding="utf-8")
-    monkeypatch.setenv("JUPYTER_PATH", str(pytester.path / "jupyter"))
 
 
 PYTHON = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -84,14 +75,15 @@ def test_current_env_takes_this_python_whatever_kernel_a_notebook_names(pytester
 
 
 def test_kernel_name_takes_that_kernel_for_every_notebook(pytester, judge, monkeypatch):
-    kernel(pytester, monkeypatch, "other", PYTHON, WHICH="other")
+    monkeypatch.setenv("JUPYTER_PATH", register(pytester.path, "other", PYTHON, WHICH="other"))
     Golden("a", [code("a", "import os\nos.environ.get('WHICH')", value("'other'"))]).write(pytester.path)
     assert judge("--nbval-kernel-name=other")[0] == {("a.ipynb", "a"): "passed"}
     assert judge()[0] == {("a.ipynb", "a"): "failed"}
 
 
 def test_the_limits_of_a_cell_and_of_a_start_hold(pytester, judge, monkeypatch):
-    kernel(pytester, monkeypatch, "sleeper", [sys.executable, "-c", "import time; time.sleep(99)"])
+    sleeper = [sys.executable, "-c", "import time; time.sleep(99)"]
+    monkeypatch.setenv("JUPYTER_PATH", register(pytester.path, "sleeper", sleeper))
     Golden("a", [code("a", "import time\ntime.sleep(60)")]).write(pytester.path)
     Golden("b", [code("b", "1", value("1"))], kernel="sleeper").write(pytester.path)
     begun = time.monotonic()

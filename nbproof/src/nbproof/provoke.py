@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 
 from nbproof import columns
@@ -26,6 +27,7 @@ from nbproof.notebook import METADATA, text_of
 from nbproof.settings import Settings
 
 LONGEST = 60  # seconds that a run may take at all
+SOON = 15  # seconds in which a verdict must come
 # What a user's own environment may say that would change the verdict.
 DROPPED = ("MPLCONFIGDIR", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONPYCACHEPREFIX")
 FAMILIES = ("XDG_", "JUPYTER_", "PYTEST_", "COV_")  # by how their names start
@@ -186,6 +188,17 @@ def find(scenario: Scenario) -> Finding | NotPossible:
             return scenario.provoke(Path(folder).resolve())
         except NotPossible as why:
             return why
+
+
+def check(scenario: Scenario) -> None:
+    """As a test: its verdict must be right and come soon; skipped where it can't be provoked."""
+    finding = find(scenario)
+    if isinstance(finding, NotPossible):
+        pytest.skip(str(finding))
+    assert not finding.wrong, f"{finding.verdict}\n{finding.output}"
+    if finding.seconds >= SOON:  # on a busy machine: once more
+        finding = find(scenario)
+    assert finding.seconds < SOON, f"it took {finding.seconds:.0f} s"
 
 
 def find_all(scenarios: Sequence[Scenario]) -> list[Finding | NotPossible]:
