@@ -154,6 +154,11 @@ CIRCLE = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
 OWN_CELLS = [new_markdown_cell("# 1. Title", id="title"), code("setup", "import math", tags=["setup"])]
 
 
+def good(name, *cells, **how):
+    """A notebook that passes."""
+    return Golden(f"good_{name}", list(cells), **how)
+
+
 def bad(name, says, source, *outputs, **how):
     """A notebook that fails at its cell "a", after which none runs."""
     return Golden(f"bad_{name}", [code("a", source, *outputs, **how), LATER], "a", says)
@@ -170,54 +175,43 @@ def headline(text="1", count=2, tags=()):
 
 
 GOOD = [
-    Golden("good_exact", [
-        new_markdown_cell("# Title", id="title"),
-        code("sum", "1 + 1", value("2")),
-        code("silent", "1 + 1;"),
-        code("error", "1 / 0", raised("ZeroDivisionError", "division by zero"),
-             tags=["raises-exception"]),
-        code("empty", "", count=None),
-        code("print", "print('a', end='')\nprint('b')", printed("ab\n")),
-    ]),
-    Golden("good_last_digit", [code("float", "0.1 + 0.2", value("0.3000000000000001"))]),
-    Golden("good_tolerant", [
-        code("float", "0.5", value("0.5004"), kind="tolerant", rtol=1e-3),
-    ], compared="tolerant"),
-    Golden("good_statistical", [
-        code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
-             value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
-             why="training differs from machine to machine", integers="trained"),
-    ], compared="statistical"),
-    Golden("good_picture", [
-        code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101),
-             printed("2\n")),
-    ]),
-    Golden("good_on_the_sample", [
-        code("size", "load = range\nlen(load(6000))", value("60000"), data="full"),
-    ], compared="not compared"),
-    Golden("good_quiet_environment", [
-        code("names", "import os\n'JPY_SESSION_NAME' in os.environ, os.environ['MPLBACKEND'] == 'agg'",
-             value("(False, False)")),
-    ]),
-    Golden("good_rich", [
-        code("html", "from IPython.display import HTML, JSON, SVG, display\ndisplay(HTML('<b>1</b>'))",
-             shown({"text/html": "<b>1</b>", "text/plain": "<IPython.core.display.HTML object>"})),
-        code("json", "display(JSON({'b': 1, 'a': [2]}))",
-             shown({"application/json": {"a": [2], "b": 1},
-                    "text/plain": "<IPython.core.display.JSON object>"})),
-        code("svg", f"display(SVG('{CIRCLE}'))",
-             shown({"image/svg+xml": CIRCLE, "text/plain": "<IPython.core.display.SVG object>"})),
-    ]),
-    Golden("good_random_id", [code("html", WIDGET, html('<b id="0123abcd">1</b>'))]),
-    Golden("good_progress", [code("bar", "for i in range(3):\n    print(i, end='\\r')\nprint('done')",
-                                  printed("done\n"))]),
-    Golden("good_columns", [code("table", "print('[ 0.50000001 -0.]')", printed("[0.5  0.]\n"))]),
-    Golden("good_stderr_elsewhere", [
-        code("warn", "import sys\nprint('a', file=sys.stderr)\nprint('b')", printed("b\n"),
-             printed("a\n", "stderr")),
-    ]),
-    Golden("good_without_ids", [code("a", "1 + 1", value("2"))], edit=without_ids),
-    Golden("good_own", [*OWN_CELLS, headline("2")], own=True),
+    good("exact",
+         new_markdown_cell("# Title", id="title"),
+         code("sum", "1 + 1", value("2")),
+         code("silent", "1 + 1;"),
+         code("error", "1 / 0", raised("ZeroDivisionError", "division by zero"), tags=["raises-exception"]),
+         code("empty", "", count=None),
+         code("print", "print('a', end='')\nprint('b')", printed("ab\n"))),
+    good("last_digit", code("float", "0.1 + 0.2", value("0.3000000000000001"))),
+    good("tolerant", code("float", "0.5", value("0.5004"), kind="tolerant", rtol=1e-3), compared="tolerant"),
+    good("statistical",
+         code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
+              value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
+              why="training differs from machine to machine", integers="trained"), compared="statistical"),
+    good("picture",
+         code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101), printed("2\n"))),
+    good("on_the_sample", code("size", "load = range\nlen(load(6000))", value("60000"), data="full"),
+         compared="not compared"),
+    good("quiet_environment",
+         code("names", "import os\n'JPY_SESSION_NAME' in os.environ, os.environ['MPLBACKEND'] == 'agg'",
+              value("(False, False)"))),
+    good("rich",
+         code("html", "from IPython.display import HTML, JSON, SVG, display\ndisplay(HTML('<b>1</b>'))",
+              shown({"text/html": "<b>1</b>", "text/plain": "<IPython.core.display.HTML object>"})),
+         code("json", "display(JSON({'b': 1, 'a': [2]}))",
+              shown({"application/json": {"a": [2], "b": 1},
+                     "text/plain": "<IPython.core.display.JSON object>"})),
+         code("svg", f"display(SVG('{CIRCLE}'))",
+              shown({"image/svg+xml": CIRCLE, "text/plain": "<IPython.core.display.SVG object>"}))),
+    good("random_id", code("html", WIDGET, html('<b id="0123abcd">1</b>'))),
+    good("progress", code("bar", "for i in range(3):\n    print(i, end='\\r')\nprint('done')",
+                          printed("done\n"))),
+    good("columns", code("table", "print('[ 0.50000001 -0.]')", printed("[0.5  0.]\n"))),
+    good("stderr_elsewhere",
+         code("warn", "import sys\nprint('a', file=sys.stderr)\nprint('b')", printed("b\n"),
+              printed("a\n", "stderr"))),
+    good("without_ids", code("a", "1 + 1", value("2")), edit=without_ids),
+    good("own", *OWN_CELLS, headline("2"), own=True),
 ]  # fmt: skip
 
 BAD = [

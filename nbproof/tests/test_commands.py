@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from golden_notebooks import Golden, code, printed, register, value
+from golden_notebooks import HOOKS, Golden, code, printed, register, value
 
 from nbproof import __main__, commands, select, settings, store
 from nbproof.notebook import METADATA
@@ -15,10 +15,6 @@ slow = ["07"]
 hygiene = true
 headline = "headline"
 hooks = "hooks.py"
-"""
-HOOKS = """
-def lacking(sources):
-    return "only the sample is here" if any("load(" in source for source in sources) else ""
 """
 HEAD = code("head", "print('accuracy 0.9')", tags=["headline"])
 

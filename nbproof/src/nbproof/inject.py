@@ -25,19 +25,9 @@ class Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != self.name:
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)))
-        spec.loader = Loader(name, spec.origin, self.source)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader.get_code = lambda _: compile(self.source, spec.origin, "exec", dont_inherit=True)
         return spec
-
-
-class Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, source: str) -> None:
-        super().__init__(name, path)
-        self.source = source
-
-    def get_code(self, fullname: str) -> Any:
-        return compile(self.source, self.path, "exec", dont_inherit=True)
 
 
 def install(package: str, name: str, file: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import multiprocessing
@@ -9,7 +10,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -48,31 +48,6 @@ class Told:
             self.seconds[report.nodeid] = float("nan")
 
 
-def in_fork(book: Book, file: Path, items: Sequence[str], fault: Fault | None) -> None:
-    """In a new process: run tests, and write into a file what was told; without a fault, follow the lines."""
-    os.setsid()  # the whole group is ended at the limit
-    with open(os.devnull, "r+b") as nothing, open(file.with_suffix(".log"), "wb") as log:
-        for stream, to in ((0, nothing), (1, log), (2, log)):
-            os.dup2(to.fileno(), stream)
-    os.chdir(book.settings.root)
-    os.environ["CI"] = "1"  # random examples are the same ones every time
-    told = Told()
-    if fault:
-        (source := file.with_suffix(".py")).write_text(fault.source, encoding="utf-8")
-        inject.install(str(book.package), book.name_of(fault.module), str(source))
-    else:
-        following = inject.follow(str(book.package), str(file.with_suffix(".coverage")))
-        told.follow = following.switch_context
-    fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
-    until = "-x" if fault else "--continue-on-collection-errors"
-    code = pytest.main([*fixed, until, *items], plugins=[told])
-    if not fault:
-        following.save()
-    result = {"code": int(code), "failed": told.failed, "seconds": told.seconds}
-    store.write_atomically(file, json.dumps(result).encode())
-    os._exit(0)
-
-
 class Job(NamedTuple):
     """Tests to be run in a fork, and the file that gets what was told."""
 
@@ -82,27 +57,49 @@ class Job(NamedTuple):
     fault: Fault | None = None
 
 
+def in_fork(book: Book, job: Job) -> None:
+    """In a new process: run tests, and write into a file what was told; without a fault, follow the lines."""
+    os.setsid()  # what it starts is ended with it
+    signal.setitimer(signal.ITIMER_REAL, job.limit)  # which ends it, whatever it does
+    with open(os.devnull, "r+b") as nothing, open(job.file.with_suffix(".log"), "wb") as log:
+        for stream, to in ((0, nothing), (1, log), (2, log)):
+            os.dup2(to.fileno(), stream)
+    os.chdir(book.settings.root)
+    os.environ["CI"] = "1"  # random examples are the same ones every time
+    told = Told()
+    if job.fault:
+        (source := job.file.with_suffix(".py")).write_text(job.fault.source, encoding="utf-8")
+        inject.install(str(book.package), book.name_of(job.fault.module), str(source))
+    else:
+        following = inject.follow(str(book.package), str(job.file.with_suffix(".coverage")))
+        told.follow = following.switch_context
+    fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
+    until = "-x" if job.fault else "--continue-on-collection-errors"
+    code = pytest.main([*fixed, until, *job.items], plugins=[told])
+    if not job.fault:
+        following.save()
+    result = {"code": int(code), "failed": told.failed, "seconds": told.seconds}
+    store.write_atomically(job.file, json.dumps(result).encode())
+    os._exit(0)
+
+
 def forked(book: Book, jobs: Iterable[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, a few at a time: each with what was told of it, as soon as it has ended."""
     fork, waiting, running = multiprocessing.get_context("fork"), iter(jobs), {}
     while True:
         for job in islice(waiting, AT_ONCE - len(running)):
-            process = fork.Process(target=in_fork, args=(book, job.file, job.items, job.fault))
+            process = fork.Process(target=in_fork, args=(book, job))
             process.start()
-            running[process.sentinel] = process, job, time.monotonic() + job.limit
+            running[process.sentinel] = process, job
         if not running:
             return
-        first = min(end for _, _, end in running.values())
-        ready = set(wait(list(running), timeout=max(0.0, first - time.monotonic())))
-        for sentinel, (process, job, end) in list(running.items()):
-            late = sentinel not in ready
-            if late and time.monotonic() <= end:
-                continue
-            if late:
+        for sentinel in wait(list(running)):
+            process, job = running.pop(sentinel)
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.join()
-            del running[sentinel]
-            nothing = {"code": -1, "failed": OUTLIVED if late else "", "seconds": {}}
+            late = OUTLIVED if process.exitcode == -signal.SIGALRM else ""
+            nothing = {"code": -1, "failed": late, "seconds": {}}
             yield job, json.loads(job.file.read_text()) if job.file.exists() else nothing
 
 

@@ -25,12 +25,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-import ipykernel.kernelspec
 import psutil
 import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import KernelManager
-from nbval.kernel import NbvalKernelspecManager, RunningKernel
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 
 from nbproof.settings import Settings
 
@@ -127,11 +126,8 @@ class Specs(NbvalKernelspecManager):
     """Finds this Python under the name "python3"; other kernels where Jupyter finds them."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        if kernel_name not in PYTHON_KERNELS:
-            return super().get_kernel_spec(kernel_name)
-        return self.kernel_spec_class(
-            resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
-        )
+        own = kernel_name in PYTHON_KERNELS
+        return super().get_kernel_spec(CURRENT_ENV_KERNEL_NAME if own else kernel_name)
 
 
 # --- running and watching -----------------------------------------------------------------------
@@ -302,7 +298,7 @@ def seconds_of_work(pid: int) -> float:
         return 0.0
 
 
-class ReplayedKernel:
+class ReplayedKernel(RunningKernel):
     """Answers from a record, [source, outputs] of each cell in its order, instead of computing.
 
     So hundreds of changed copies of a notebook are judged in the time of a few real runs.
@@ -333,9 +329,6 @@ class ReplayedKernel:
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
         pass
-
-    def await_idle(self, msg_id: str, timeout: float) -> None:
-        self.messages.clear()
 
     def is_alive(self) -> bool:
         return True

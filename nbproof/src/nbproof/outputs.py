@@ -33,28 +33,27 @@ class Gathered:
         self.displays: dict[str, list[NotebookNode]] = {}
         self.clears = False
 
-    def add(self, message: dict[str, Any]) -> bool:
-        """Take a message in; False if it's none that shows something."""
+    def add(self, message: dict[str, Any]) -> None:
+        """Take a message in, if it shows something."""
         kind, content = message["msg_type"], message["content"]
         if kind == "clear_output":
             self.clears = True
             if not content.get("wait"):
                 self._clear()
-            return True
+            return
         name = content.get("transient", {}).get("display_id")
         if kind == "update_display_data":
             for shown in self.displays.get(name, []):
                 shown["data"], shown["metadata"] = content["data"], content["metadata"]
-            return True
+            return
         if kind not in ("stream", "display_data", "execute_result", "error"):
-            return False
+            return
         if self.clears:
             self._clear()
         output = output_from_msg({"header": {"msg_type": kind}, "content": content})
         self.outputs.append(output)
         if name:
             self.displays.setdefault(name, []).append(output)
-        return True
 
     def _clear(self) -> None:
         self.outputs, self.displays, self.clears = [], {}, False

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -199,12 +198,6 @@ def check(scenario: Scenario) -> None:
     if finding.seconds >= SOON:  # on a busy machine: once more
         finding = find(scenario)
     assert finding.seconds < SOON, f"it took {finding.seconds:.0f} s"
-
-
-def find_all(scenarios: Sequence[Scenario]) -> list[Finding | NotPossible]:
-    """All of them, two at a time; one, if pytest runs other tests meanwhile."""
-    with ThreadPoolExecutor(1 if "PYTEST_XDIST_WORKER" in os.environ else 2) as pool:
-        return list(pool.map(find, scenarios))
 
 
 def table(scenarios: Sequence[Scenario], found: Sequence[Finding | NotPossible]) -> list[str]:
