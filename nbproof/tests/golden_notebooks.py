@@ -76,12 +76,12 @@ def code(id, source, *outputs, count=1, tags=(), **marks):
     return new_code_cell(source, id=id, execution_count=count, outputs=list(outputs), metadata=metadata)
 
 
-def value(text):
-    return new_output("execute_result", {"text/plain": text}, execution_count=1)
-
-
 def result(data):
     return new_output("execute_result", data, execution_count=1)
+
+
+def value(text):
+    return result({"text/plain": text})
 
 
 def html(text):

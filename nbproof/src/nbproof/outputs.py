@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from itertools import groupby
 from typing import Any
 
 from nbformat import NotebookNode
@@ -66,20 +67,17 @@ def merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     before stderr, because the kernel sends them on without a fixed order.
     """
     merged: list[NotebookNode] = []
-    run: dict[str, NotebookNode] = {}
-    for output in outputs:
-        if output["output_type"] != "stream":
-            merged += [run[name] for name in sorted(run, reverse=True)]  # stdout, stderr
-            run = {}
-            merged.append(output)
-        elif output["name"] in run:
-            run[output["name"]]["text"] += output["text"]
-        else:
-            run[output["name"]] = NotebookNode(output)
-    merged += [run[name] for name in sorted(run, reverse=True)]
-    for output in merged:
-        if output["output_type"] == "stream":
-            output["text"] = _overwrite(output["text"])
+    for printed, group in groupby(outputs, lambda output: output["output_type"] == "stream"):
+        if not printed:
+            merged += group
+            continue
+        streams: dict[str, NotebookNode] = {}
+        for output in group:
+            stream = streams.setdefault(output["name"], NotebookNode(output | {"text": ""}))
+            stream["text"] += output["text"]
+        for name in sorted(streams, reverse=True):  # stdout, stderr
+            streams[name]["text"] = _overwrite(streams[name]["text"])
+            merged.append(streams[name])
     return merged
 
 
