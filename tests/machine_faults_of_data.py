@@ -14,15 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbproof.provoke import (
-    Finding,
-    NotPossible,
-    Scenario,
-    possible,
-    start_command,
-    start_pytest,
-    write,
-)
+from nbproof.provoke import Finding, NotPossible, Scenario, possible, start_command, start_pytest, write
 from nbproof.settings import load
 
 from d2lmini.files import DEBIAN_FOLDER, FILES

@@ -5,7 +5,7 @@ Nothing is measured here: the figures are those of proofs.json, which the comman
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
 def engine_page(found: dict[str, Any]) -> str:
     """What nbproof does with this book's notebooks and its own golden ones."""
-    lines = ["| what | figure | command |", "|---|---|---|"]
-    lines += [f"| {what} | {figure} | `make {command}` |" for what, figure, command in engine_rows(found)]
-    return "\n".join([*lines, "", *versions(found)]) + "\n"
+    return "\n".join([*table(engine_rows(found)), "", *versions(found)]) + "\n"
+
+
+def table(rows: Iterable[tuple[str, str, str]]) -> list[str]:
+    lines = [f"| {what} | {figure} | `make {command}` |" for what, figure, command in rows]
+    return ["| what | figure | command |", "|---|---|---|", *lines]
 
 
 def verdicts_page(found: dict[str, Any]) -> str:
@@ -69,15 +72,14 @@ def changes_rows(outputs: dict[str, Any] | None) -> Iterator[tuple[str, str, str
         yield "changes to stored outputs, found at their cell", NOT, "mutate-outputs"
         return
     changes = outputs["kinds"]
-    caught = {kind: counts for kind, counts in changes.items() if kind not in HARMLESS}
-    made, right = (sum(counts[key] for counts in caught.values()) for key in ("made", "right"))
+    caught = [counts for kind, counts in changes.items() if kind not in HARMLESS]
+    made, right = (sum(counts[key] for counts in caught) for key in ("made", "right"))
     yield "changes to stored outputs, found at their cell", f"{right} of {made}", "mutate-outputs"
     for kind, counts in changes.items():
+        told, what = counts["right"], f"– {kind}"
         if kind in HARMLESS:
-            flagged = counts["made"] - counts["right"]
-            yield f"– {kind}, flagged", f"{flagged} of {counts['made']}", "mutate-outputs"
-        else:
-            yield f"– {kind}", f"{counts['right']} of {counts['made']}", "mutate-outputs"
+            told, what = counts["made"] - counts["right"], f"– {kind}, flagged"
+        yield what, f"{told} of {counts['made']}", "mutate-outputs"
 
 
 def course_page(found: dict[str, Any] | None) -> str:
@@ -86,16 +88,13 @@ def course_page(found: dict[str, Any] | None) -> str:
         return f"{NOT.capitalize()}.\n"
     wrong, right = found["wrong answers"], found["unusual right answers"]
     lost, full = found["that lost what they should, and nothing else"], found["with all points"]
-    lines = ["| what | figure | command |", "|---|---|---|"]
-    lines += [
-        f"| {what} | {figure} | `make mutate-course` |"
-        for what, figure in (
-            ("wrong answers that lost the points of the table, and no others", f"{lost} of {wrong}"),
-            ("unusual right answers with all points", f"{full} of {right}"),
-        )
+    asked = "wrong answers that lost the points of the table, and no others"
+    rows = [
+        (asked, f"{lost} of {wrong}", "mutate-course"),
+        ("unusual right answers with all points", f"{full} of {right}", "mutate-course"),
     ]
-    lines += ["", *(f"- not marked as it should be: {each}" for each in found["survivors"])]
-    return "\n".join([*lines, *versions({"": found})]) + "\n"
+    survivors = [f"- not marked as it should be: {each}" for each in found["survivors"]]
+    return "\n".join([*table(rows), "", *survivors, *versions({"": found})]) + "\n"
 
 
 def versions(found: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from nbproof.mutate import Book
+from nbproof.baseline import Book
 
 import d2lmini
 from nbproof import faults, settings

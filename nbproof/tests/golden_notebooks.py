@@ -76,12 +76,12 @@ def code(id, source, *outputs, count=1, tags=(), **marks):
     return new_code_cell(source, id=id, execution_count=count, outputs=list(outputs), metadata=metadata)
 
 
-def value(text):
-    return new_output("execute_result", {"text/plain": text}, execution_count=1)
-
-
 def result(data):
     return new_output("execute_result", data, execution_count=1)
+
+
+def value(text):
+    return result({"text/plain": text})
 
 
 def html(text):
@@ -122,6 +122,15 @@ def picture(grey, size=(20, 10), box=None, cut=None):
     return shown({"image/png": data, "text/plain": "<IPython.core.display.Image object>"})
 
 
+def register(folder, name, argv, **env):
+    """Write a kernel's spec; the folder for JUPYTER_PATH."""
+    file = folder / "jupyter" / "kernels" / name / "kernel.json"
+    file.parent.mkdir(parents=True)
+    spec = {"argv": argv, "display_name": name, "language": "python", "env": env}
+    file.write_text(json.dumps(spec), encoding="utf-8")
+    return str(folder / "jupyter")
+
+
 def without_ids(text):
     """A notebook as it was stored before format 4.5."""
     notebook = json.loads(text)
@@ -143,178 +152,145 @@ WIDGET = "import uuid\nfrom IPython.display import HTML\nHTML(f'<b id=\"{uuid.uu
 LATER = code("later", "1", value("1"))
 CIRCLE = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
 OWN_CELLS = [new_markdown_cell("# 1. Title", id="title"), code("setup", "import math", tags=["setup"])]
-RESULT = code("result", "print(1)", printed("1\n"), count=2, tags=["headline"])
+
+
+def good(name, *cells, **how):
+    """A notebook that passes."""
+    return Golden(f"good_{name}", list(cells), **how)
+
+
+def bad(name, says, source, *outputs, **how):
+    """A notebook that fails at its cell "a", after which none runs."""
+    return Golden(f"bad_{name}", [code("a", source, *outputs, **how), LATER], "a", says)
+
+
+def bad_own(name, says, *cells, **how):
+    """A book's own notebook whose file is at fault."""
+    return Golden(f"bad_own_{name}", [*OWN_CELLS, *cells], "hygiene", says, own=True, **how)
+
+
+def headline(text="1", count=2, tags=()):
+    """The cell that prints a notebook's result."""
+    return code("result", f"print({text!r})", printed(f"{text}\n"), count=count, tags=["headline", *tags])
+
 
 GOOD = [
-    Golden("good_exact", [
-        new_markdown_cell("# Title", id="title"),
-        code("sum", "1 + 1", value("2")),
-        code("silent", "1 + 1;"),
-        code("error", "1 / 0", raised("ZeroDivisionError", "division by zero"),
-             tags=["raises-exception"]),
-        code("empty", "", count=None),
-        code("print", "print('a', end='')\nprint('b')", printed("ab\n")),
-    ]),
-    Golden("good_last_digit", [code("float", "0.1 + 0.2", value("0.3000000000000001"))]),
-    Golden("good_tolerant", [
-        code("float", "0.5", value("0.5004"), kind="tolerant", rtol=1e-3),
-    ], compared="tolerant"),
-    Golden("good_statistical", [
-        code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
-             value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
-             why="training differs from machine to machine", integers="trained"),
-    ], compared="statistical"),
-    Golden("good_picture", [
-        code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101),
-             printed("2\n")),
-    ]),
-    Golden("good_on_the_sample", [
-        code("size", "load = range\nlen(load(6000))", value("60000"), data="full"),
-    ], compared="not compared"),
-    Golden("good_quiet_environment", [
-        code("names", "import os\n'JPY_SESSION_NAME' in os.environ, os.environ['MPLBACKEND'] == 'agg'",
-             value("(False, False)")),
-    ]),
-    Golden("good_rich", [
-        code("html", "from IPython.display import HTML, JSON, SVG, display\ndisplay(HTML('<b>1</b>'))",
-             shown({"text/html": "<b>1</b>", "text/plain": "<IPython.core.display.HTML object>"})),
-        code("json", "display(JSON({'b': 1, 'a': [2]}))",
-             shown({"application/json": {"a": [2], "b": 1},
-                    "text/plain": "<IPython.core.display.JSON object>"})),
-        code("svg", f"display(SVG('{CIRCLE}'))",
-             shown({"image/svg+xml": CIRCLE, "text/plain": "<IPython.core.display.SVG object>"})),
-    ]),
-    Golden("good_random_id", [code("html", WIDGET, html('<b id="0123abcd">1</b>'))]),
-    Golden("good_progress", [code("bar", "for i in range(3):\n    print(i, end='\\r')\nprint('done')",
-                                  printed("done\n"))]),
-    Golden("good_columns", [code("table", "print('[ 0.50000001 -0.]')", printed("[0.5  0.]\n"))]),
-    Golden("good_stderr_elsewhere", [
-        code("warn", "import sys\nprint('a', file=sys.stderr)\nprint('b')", printed("b\n"),
-             printed("a\n", "stderr")),
-    ]),
-    Golden("good_without_ids", [code("a", "1 + 1", value("2"))], edit=without_ids),
-    Golden("good_own", [*OWN_CELLS, code("result", "print(2)", printed("2\n"), count=2, tags=["headline"])],
-           own=True),
+    good("exact",
+         new_markdown_cell("# Title", id="title"),
+         code("sum", "1 + 1", value("2")),
+         code("silent", "1 + 1;"),
+         code("error", "1 / 0", raised("ZeroDivisionError", "division by zero"), tags=["raises-exception"]),
+         code("empty", "", count=None),
+         code("print", "print('a', end='')\nprint('b')", printed("ab\n"))),
+    good("last_digit", code("float", "0.1 + 0.2", value("0.3000000000000001"))),
+    good("tolerant", code("float", "0.5", value("0.5004"), kind="tolerant", rtol=1e-3), compared="tolerant"),
+    good("statistical",
+         code("band", f"{SHOW}\naccuracy = 0.8\nassert 0.7 < accuracy < 0.9\n(7, accuracy)", picture(150),
+              value("(8, 0.85)"), tags=[IGNORE], kind="statistical", bands={"accuracy": "accuracy"},
+              why="training differs from machine to machine", integers="trained"), compared="statistical"),
+    good("picture",
+         code("picture", f"print(1)\n{SHOW}\nprint(2)", printed("1\n"), picture(101), printed("2\n"))),
+    good("on_the_sample", code("size", "load = range\nlen(load(6000))", value("60000"), data="full"),
+         compared="not compared"),
+    good("quiet_environment",
+         code("names", "import os\n'JPY_SESSION_NAME' in os.environ, os.environ['MPLBACKEND'] == 'agg'",
+              value("(False, False)"))),
+    good("rich",
+         code("html", "from IPython.display import HTML, JSON, SVG, display\ndisplay(HTML('<b>1</b>'))",
+              shown({"text/html": "<b>1</b>", "text/plain": "<IPython.core.display.HTML object>"})),
+         code("json", "display(JSON({'b': 1, 'a': [2]}))",
+              shown({"application/json": {"a": [2], "b": 1},
+                     "text/plain": "<IPython.core.display.JSON object>"})),
+         code("svg", f"display(SVG('{CIRCLE}'))",
+              shown({"image/svg+xml": CIRCLE, "text/plain": "<IPython.core.display.SVG object>"}))),
+    good("random_id", code("html", WIDGET, html('<b id="0123abcd">1</b>'))),
+    good("progress", code("bar", "for i in range(3):\n    print(i, end='\\r')\nprint('done')",
+                          printed("done\n"))),
+    good("columns", code("table", "print('[ 0.50000001 -0.]')", printed("[0.5  0.]\n"))),
+    good("stderr_elsewhere",
+         code("warn", "import sys\nprint('a', file=sys.stderr)\nprint('b')", printed("b\n"),
+              printed("a\n", "stderr"))),
+    good("without_ids", code("a", "1 + 1", value("2")), edit=without_ids),
+    good("own", *OWN_CELLS, headline("2"), own=True),
 ]  # fmt: skip
 
 BAD = [
-    Golden("bad_integer", [code("a", "61706", value("61707"))], "a", "61707  | 61706"),
-    Golden("bad_number", [code("a", "0.5", value("0.6"))], "a", "0.6 became 0.5"),
-    Golden("bad_output_deleted", [code("a", "1 + 1")], "a", "(no output)"),
-    Golden("bad_output_doubled", [code("a", "print(1)", printed("1\n"), value("1"))], "a", "order"),
-    Golden("bad_order", [code("a", f"print(1)\n{SHOW}", picture(100), printed("1\n"))],
-           "a", "order"),
-    Golden("bad_picture_replaced", [code("a", SHOW, picture(120))], "a", "the picture differs"),
-    Golden("bad_picture_removed", [
-        code("a", SHOW, new_output("display_data",
-             {"text/plain": "<IPython.core.display.Image object>"})),
-    ], "a", "order"),
-    Golden("bad_never_run", [code("a", "1 + 1", count=None)], "a", "never run"),
-    Golden("bad_raises_nothing", [code("a", "1 + 1", value("2"), tags=["raises-exception"])],
-           "a", "raises none"),
-    Golden("bad_other_error", [
-        code("a", "1 / 0", raised("ValueError", "division by zero"), tags=["raises-exception"]),
-    ], "a", "error name"),
-    Golden("bad_unexpected_error", [code("a", "1 / 0"), LATER], "a", "ZeroDivisionError"),
-    Golden("bad_magic", [code("a", "%notmagic"), LATER], "a", "notmagic"),
-    Golden("bad_ignored", [code("a", "1 + 1", value("3"), tags=[IGNORE])], "a", "for no reason"),
-    Golden("bad_out_of_band", [
-        code("a", "x = 3\nassert 0 < x < 2", tags=[IGNORE], **BAND),
-        LATER,
-    ], "a", "AssertionError"),
-    Golden("bad_band_words", [
-        code("a", "x = 0.8\nassert 0 < x < 1\nprint(f'{x} of its images')", printed("0.8 of all images\n"),
-             tags=[IGNORE], **BAND),
-    ], "a", "the text differs"),
-    Golden("bad_band_far", [
-        code("a", "x = 0.8\nassert 0 < x < 1\nprint(x)", printed("0.5\n"), tags=[IGNORE], **BAND),
-    ], "a", "0.5 became 0.8"),
-    Golden("bad_band_output_deleted", [
-        code("a", f"x = 0.8\nassert 0 < x < 1\nprint(x)\n{SHOW}", printed("0.8\n"), tags=[IGNORE], **BAND),
-    ], "a", "order"),
-    Golden("bad_kernel_killed", [
-        code("a", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"), LATER,
-    ], "a", "killed by SIGKILL"),
-    Golden("bad_kernel_exits", [code("a", "import os\nos._exit(7)"), LATER], "a", "exit code 7"),
-    Golden("bad_endless", [code("a", "while True:\n    pass"), LATER], "a", "Timeout of 4 seconds"),
-    Golden("bad_endless_own_limit", [code("a", "while True:\n    pass", timeout=1), LATER],
-           "a", "Timeout of 1 seconds"),
-    Golden("bad_endless_stubborn", [
-        code("a", "while True:\n    try:\n        while True:\n            pass\n"
-             "    except KeyboardInterrupt:\n        print('no')", timeout=1), LATER,
-    ], "a", "Failed to interrupt"),
-    Golden("bad_output_endless", [code("a", "while True:\n    print('x' * 99)", timeout=60), LATER],
-           "a", "its output is longer than"),
-    Golden("bad_output_huge", [code("a", "'x' * 6_000_000", value("'x'")), LATER],
-           "a", "its output is longer than"),
-    Golden("bad_memory", [
-        code("a", "import resource\nlimit = resource.getrlimit(resource.RLIMIT_AS)\n"
-             "resource.setrlimit(resource.RLIMIT_AS, (2**32, limit[1]))\ntry:\n    x = bytearray(2**34)\n"
-             "finally:\n    resource.setrlimit(resource.RLIMIT_AS, limit)"), LATER,
-    ], "a", "MemoryError"),
-    Golden("bad_interrupted", [code("a", "raise KeyboardInterrupt"), LATER], "a", "KeyboardInterrupt"),
+    bad("integer", "61707  | 61706", "61706", value("61707")),
+    bad("number", "0.6 became 0.5", "0.5", value("0.6")),
+    bad("output_deleted", "(no output)", "1 + 1"),
+    bad("output_doubled", "order", "print(1)", printed("1\n"), value("1")),
+    bad("order", "order", f"print(1)\n{SHOW}", picture(100), printed("1\n")),
+    bad("picture_replaced", "the picture differs", SHOW, picture(120)),
+    bad("picture_removed", "order", SHOW,
+        new_output("display_data", {"text/plain": "<IPython.core.display.Image object>"})),
+    bad("never_run", "never run", "1 + 1", count=None),
+    bad("raises_nothing", "raises none", "1 + 1", value("2"), tags=["raises-exception"]),
+    bad("other_error", "error name", "1 / 0", raised("ValueError", "division by zero"),
+        tags=["raises-exception"]),
+    bad("unexpected_error", "ZeroDivisionError", "1 / 0"),
+    bad("magic", "notmagic", "%notmagic"),
+    bad("ignored", "for no reason", "1 + 1", value("3"), tags=[IGNORE]),
+    bad("out_of_band", "AssertionError", "x = 3\nassert 0 < x < 2", tags=[IGNORE], **BAND),
+    bad("band_words", "the text differs", "x = 0.8\nassert 0 < x < 1\nprint(f'{x} of its images')",
+        printed("0.8 of all images\n"), tags=[IGNORE], **BAND),
+    bad("band_far", "0.5 became 0.8", "x = 0.8\nassert 0 < x < 1\nprint(x)", printed("0.5\n"), tags=[IGNORE],
+        **BAND),
+    bad("band_output_deleted", "order", f"x = 0.8\nassert 0 < x < 1\nprint(x)\n{SHOW}", printed("0.8\n"),
+        tags=[IGNORE], **BAND),
+    bad("kernel_killed", "killed by SIGKILL", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
+    bad("kernel_exits", "exit code 7", "import os\nos._exit(7)"),
+    bad("endless", "Timeout of 4 seconds", "while True:\n    pass"),
+    bad("endless_own_limit", "Timeout of 1 seconds", "while True:\n    pass", timeout=1),
+    bad("endless_stubborn", "Failed to interrupt",
+        "while True:\n    try:\n        while True:\n            pass\n"
+        "    except KeyboardInterrupt:\n        print('no')", timeout=1),
+    bad("endless_swallowed", "Timeout of 1 seconds",
+        "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('stopped')",
+        printed("stopped\n"), timeout=1),  # it takes the interrupt for the reader's own, and goes on
+    bad("output_endless", "its output is longer than", "while True:\n    print('x' * 99)", timeout=60),
+    bad("output_huge", "its output is longer than", "'x' * 6_000_000", value("'x'")),
+    bad("memory", "MemoryError",
+        "import resource\nlimit = resource.getrlimit(resource.RLIMIT_AS)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**32, limit[1]))\ntry:\n    x = bytearray(2**34)\n"
+        "finally:\n    resource.setrlimit(resource.RLIMIT_AS, limit)"),
+    bad("interrupted", "KeyboardInterrupt", "raise KeyboardInterrupt"),
     Golden("bad_kernel_unknown", [code("a", "1", value("1")), LATER], "a", "no kernel 'julia-0.3'",
            kernel="julia-0.3"),
     Golden("bad_kernel_never_starts", [code("a", "1", value("1")), LATER], "a", "didn't start",
            kernel=SLEEPER),
-    Golden("bad_text", [code("a", "print('one')", printed("two\n"))], "a", "the text differs"),
-    Golden("bad_shape", [code("a", "(1, 28, 29)", value("(1, 28, 28)"))], "a", "the text differs"),
-    Golden("bad_sign", [code("a", "-0.25", value("0.25"))], "a", "0.25 became -0.25"),
-    Golden("bad_digits_of_many", [
-        code("a", "print('[0.1 0.2]\\n[0.3 0.41]')", printed("[0.1 0.2]\n[0.3 0.40]\n")),
-    ], "a", "0.40 became 0.41"),
-    Golden("bad_beyond_its_tolerance", [
-        code("a", "0.5", value("0.51"), kind="tolerant", rtol=1e-3),
-    ], "a", "0.51 became 0.5"),
-    Golden("bad_line_missing", [code("a", "print(1)", printed("1\n2\n"))], "a", "stored text only"),
-    Golden("bad_output_cleared", [code("a", "print(1)")], "a", "(no output)"),
-    Golden("bad_stream", [code("a", "import sys\nprint(1, file=sys.stderr)", printed("1\n"))], "a", "order"),
-    Golden("bad_html", [
-        code("a", "from IPython.display import HTML\nHTML('<b>1</b>')",
-             html("<b>2</b>")),
-    ], "a", "<b>2</b>"),
-    Golden("bad_beside_random_id", [code("a", WIDGET, html('<b id="0123abcd">2</b>'))], "a", "text/html"),
-    Golden("bad_band_constant", [
-        code("a", "assert 0 < 1 < 2", tags=[IGNORE], **BAND), LATER,
-    ], "a", "no assert has the form"),
-    Golden("bad_small_number", [code("a", "print('lr 0.0002')", printed("lr 0.0001\n"))],
-           "a", "0.0001 became 0.0002"),
-    Golden("bad_timeout_of_text", [code("a", "1", value("1"), timeout="60"), LATER], "a", "timeout is '60'"),
+    bad("text", "the text differs", "print('one')", printed("two\n")),
+    bad("shape", "the text differs", "(1, 28, 29)", value("(1, 28, 28)")),
+    bad("sign", "0.25 became -0.25", "-0.25", value("0.25")),
+    bad("digits_of_many", "0.40 became 0.41", "print('[0.1 0.2]\\n[0.3 0.41]')",
+        printed("[0.1 0.2]\n[0.3 0.40]\n")),
+    bad("beyond_its_tolerance", "0.51 became 0.5", "0.5", value("0.51"), kind="tolerant", rtol=1e-3),
+    bad("line_missing", "stored text only", "print(1)", printed("1\n2\n")),
+    bad("output_cleared", "(no output)", "print(1)"),
+    bad("stream", "order", "import sys\nprint(1, file=sys.stderr)", printed("1\n")),
+    bad("html", "<b>2</b>", "from IPython.display import HTML\nHTML('<b>1</b>')", html("<b>2</b>")),
+    bad("beside_random_id", "text/html", WIDGET, html('<b id="0123abcd">2</b>')),
+    bad("band_constant", "no assert has the form", "assert 0 < 1 < 2", tags=[IGNORE], **BAND),
+    bad("small_number", "0.0001 became 0.0002", "print('lr 0.0002')", printed("lr 0.0001\n")),
+    bad("timeout_of_text", "timeout is '60'", "1", value("1"), timeout="60"),
     Golden("bad_marks_of_text", [marked("a", "tolerant"), LATER], "a", "it must be a table"),
-    Golden("bad_kernel_real_time_signal", [
-        code("a", "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 6)"), LATER,
-    ], "a", "killed by signal 40"),
-    Golden("bad_error_text", [
-        code("a", "raise ValueError('4 pixels')", raised("ValueError", "5 pixels"),
-             tags=["raises-exception"]),
-    ], "a", "error text"),
-    Golden("bad_picture_size", [code("a", SHOW, picture(100, (20, 11)))], "a", "the picture's size differs"),
-    Golden("bad_picture_patch", [code("a", SHOW, picture(100, box=(2, 2, 5, 5)))],
-           "a", "rows 2-4, columns 2-4"),
-    Golden("bad_picture_spot", [code("a", BIG, picture(100, (600, 400), box=(300, 200, 306, 206)))],
-           "a", "rows 200-205, columns 300-305"),
-    Golden("bad_pictures_swapped", [
-        code("a", f"{SHOW}\n{SHOW.splitlines()[-1].replace(png(100), png(150))}",
-             picture(150), picture(100)),
-    ], "a", "the picture differs"),
-    Golden("bad_picture_broken", [code("a", SHOW, picture(100, cut=60))], "a", "cell a"),
-    Golden("bad_skipped", [code("a", "1", value("1"), tags=["nbval-skip"])], "a", "every cell runs"),
-    Golden("bad_kind", [code("a", "1", value("1"), kind="approximate")], "a", "'approximate'"),
+    bad("kernel_real_time_signal", "killed by signal 40",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 6)"),
+    bad("error_text", "error text", "raise ValueError('4 pixels')", raised("ValueError", "5 pixels"),
+        tags=["raises-exception"]),
+    bad("picture_size", "the picture's size differs", SHOW, picture(100, (20, 11))),
+    bad("picture_patch", "rows 2-4, columns 2-4", SHOW, picture(100, box=(2, 2, 5, 5))),
+    bad("picture_spot", "rows 200-205, columns 300-305", BIG,
+        picture(100, (600, 400), box=(300, 200, 306, 206))),
+    bad("pictures_swapped", "the picture differs",
+        f"{SHOW}\n{SHOW.splitlines()[-1].replace(png(100), png(150))}", picture(150), picture(100)),
+    bad("picture_broken", "cell a", SHOW, picture(100, cut=60)),
+    bad("skipped", "every cell runs", "1", value("1"), tags=["nbval-skip"]),
+    bad("kind", "'approximate'", "1", value("1"), kind="approximate"),
     Golden("bad_half_written", [code("a", "1", value("1"))], "", "can't be read", edit=lambda t: t[:-80]),
-    Golden("bad_own_half_written", [code("a", "1", value("1"))], "hygiene", "can't be read", own=True,
-           edit=lambda t: t[:-80]),
-    Golden("bad_own_duplicate_ids", [*OWN_CELLS, RESULT, RESULT], "hygiene", "2 cells have this id",
-           own=True),
-    Golden("bad_own_format_3", [*OWN_CELLS, RESULT], "hygiene", "format 4", own=True,
-           edit=lambda t: t.replace('"nbformat": 4', '"nbformat": 3')),
-    Golden("bad_own_order", [
-        code("setup", "import math", count=2, tags=["setup"]),
-        code("result", "print(1)", printed("1\n"), count=1, tags=["headline"]),
-    ], "hygiene", "count is 2, not 1", own=True),
-    Golden("bad_own_path", [
-        *OWN_CELLS, code("result", "print('/srv/ada/x')", printed("/srv/ada/x\n"), count=2,
-                         tags=["headline"]),
-    ], "hygiene", "absolute path", own=True),
-    Golden("bad_own_tag", [*OWN_CELLS, code("result", "print(1)", printed("1\n"), count=2,
-           tags=["headline", "nbval-skip-compare"])], "hygiene", "'nbval-skip-compare' is unknown", own=True),
+    bad_own("half_written", "can't be read", edit=lambda t: t[:-80]),
+    bad_own("duplicate_ids", "2 cells have this id", headline(), headline()),
+    bad_own("format_3", "format 4", headline(), edit=lambda t: t.replace('"nbformat": 4', '"nbformat": 3')),
+    bad_own("order", "count is 3, not 2", headline(count=3)),
+    bad_own("path", "absolute path", headline("/srv/ada/x")),
+    bad_own("tag", "'nbval-skip-compare' is unknown", headline(tags=["nbval-skip-compare"])),
 ]  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden
+from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden, register
 
+from nbproof import columns
 from nbproof.harness import Run, Verdict, read_verdicts, run_notebooks
 from nbproof.settings import load
 
@@ -30,14 +30,10 @@ def lay_out(folder: Path, goldens: Iterable[Golden]) -> dict[str, str]:
     (folder / OWN).mkdir(parents=True)
     (folder / OWN / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")
     (folder / OWN / "hooks.py").write_text(HOOKS, encoding="utf-8")
-    spec = folder / "jupyter" / "kernels" / SLEEPER
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-c", "import time; time.sleep(99)", "{connection_file}"]
-    content = {"argv": argv, "display_name": SLEEPER, "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
+    kernels = register(folder, SLEEPER, [sys.executable, "-c", "import time; time.sleep(99)"])
     for golden in goldens:
         golden.write(folder)
-    return {"JUPYTER_PATH": str(folder / "jupyter"), "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
+    return {"JUPYTER_PATH": kernels, "JPY_SESSION_NAME": "live", "MPLBACKEND": "agg"}
 
 
 def verify(folder: Path, goldens: Iterable[Golden]) -> Run:
@@ -86,12 +82,13 @@ def judge(golden: Golden, verdicts: Iterable[Verdict]) -> tuple[bool, str]:
 def table(goldens: list[Golden], folder: Path) -> list[str]:
     """Both verdicts on each golden notebook, in lines of Markdown; a wrong one is bold."""
     runs = [verify(folder / "ours", goldens).verdicts, verify_plainly(folder / "plain", goldens)]
-    lines, rights = ["| notebook | must | nbproof | plain nbval |", "|---|---|---|---|"], []
+    rows, rights = [], []
     for golden in goldens:
         must = f"fail at {golden.fails_at or 'its file'}" if golden in BAD else "pass"
         both = [judge(golden, found) for found in runs]
         rights.append([right for right, _ in both])
-        said = [text if right else f"**{text}**" for right, text in both]
-        lines.append(f"| {golden.name} | {must} | {' | '.join(said)} |")
+        rows.append((golden.name, must, *(text if right else f"**{text}**" for right, text in both)))
     sums = [f"{sum(column)} of {len(goldens)}" for column in zip(*rights, strict=True)]
-    return [*lines, f"| right verdicts | | {' | '.join(sums)} |"]
+    return columns.table(
+        ("notebook", "must", "nbproof", "plain nbval"), [*rows, ("right verdicts", "", *sums)]
+    )

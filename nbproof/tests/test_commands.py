@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from golden_notebooks import Golden, code, printed, value
+from golden_notebooks import HOOKS, Golden, code, printed, register, value
 
 from nbproof import __main__, commands, select, settings, store
 from nbproof.notebook import METADATA
@@ -15,10 +15,6 @@ slow = ["07"]
 hygiene = true
 headline = "headline"
 hooks = "hooks.py"
-"""
-HOOKS = """
-def lacking(sources):
-    return "only the sample is here" if any("load(" in source for source in sources) else ""
 """
 HEAD = code("head", "print('accuracy 0.9')", tags=["headline"])
 
@@ -73,10 +69,7 @@ def test_a_notebook_that_cant_run_is_told_in_one_line_and_the_next_one_runs(
     Golden("04_stillborn", [code("a", "1")], kernel="stillborn").write(book)
     Golden("05_unknown", [code("a", "1")], kernel="julia-0.3").write(book)
     Golden("06_good", [HEAD]).write(book)
-    spec = book / "jupyter" / "kernels" / "stillborn" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    spec.write_text('{"argv": ["/bin/false"], "display_name": "Stillborn", "language": "python"}')
-    monkeypatch.setenv("JUPYTER_PATH", str(book / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PATH", register(book, "stillborn", ["/bin/false"]))
     exit_code, lines, err = nbproof(command)
     assert exit_code == 1 and err == "" and len(lines) == 7
     mark = {"run": "FAILED ", "update": "NOT WRITTEN:"}[command]

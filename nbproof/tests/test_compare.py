@@ -5,30 +5,18 @@ import io
 
 import numpy as np
 import pytest
+from golden_notebooks import printed, raised, shown
 from nbformat.v4 import new_output
 from PIL import Image
 
 from nbproof import figures, kinds
-from nbproof.compare import (
-    Tolerance,
-    first_difference,
-    text_difference,
-    worst_tile,
-)
+from nbproof.compare import Tolerance, first_difference, text_difference, worst_tile
 
 TOLERANCE = Tolerance()
 
 
-def stream(text, name="stdout"):
-    return new_output("stream", name=name, text=text)
-
-
-def shown(**data):
-    return new_output("display_data", {key.replace("_", "/"): data[key] for key in data})
-
-
-def error(name, text):
-    return new_output("error", ename=name, evalue=text, traceback=["..."])
+def drawn(picture):
+    return shown({"image/png": picture, "text/plain": "<Figure>"})
 
 
 def png(pixels):
@@ -118,11 +106,11 @@ PATCH[10:14, 20:24] = 100
     ids=["same", "noise", "patch", "one row less", "transposed"],
 )
 def test_pictures(new, same):
-    difference = first_difference([shown(image_png=png(PICTURE))], [shown(image_png=png(new))], TOLERANCE)
+    difference = first_difference([drawn(png(PICTURE))], [drawn(png(new))], TOLERANCE)
     assert (difference is None) == same
 
 
-PRINTED, DRAWN = stream("1\n"), shown(image_png=png(PICTURE), text_plain="<Figure>")
+PRINTED, DRAWN = printed("1\n"), drawn(png(PICTURE))
 
 
 @pytest.mark.parametrize(
@@ -133,16 +121,14 @@ PRINTED, DRAWN = stream("1\n"), shown(image_png=png(PICTURE), text_plain="<Figur
         ([PRINTED, DRAWN], [PRINTED]),
         ([PRINTED], [PRINTED, DRAWN]),
         ([DRAWN], [DRAWN, DRAWN]),
-        ([DRAWN], [shown(text_plain="<Figure>")]),
-        ([PRINTED], [stream("1\n", name="stderr")]),
+        ([DRAWN], [shown({"text/plain": "<Figure>"})]),
+        ([PRINTED], [printed("1\n", name="stderr")]),
         ([PRINTED], [new_output("execute_result", {"text/plain": "1"})]),
-        ([shown(text_html="<b>1</b>")], [shown(text_html="<b>2</b>")]),
-        ([new_output("display_data", {"image/svg+xml": "<a/>"})],
-         [new_output("display_data", {"image/svg+xml": "<b/>"})]),
-        ([new_output("display_data", {"application/json": {"a": 1}})],
-         [new_output("display_data", {"application/json": {"a": 2}})]),
-        ([error("ValueError", "no")], [error("TypeError", "no")]),
-        ([error("ValueError", "no")], [error("ValueError", "yes")]),
+        ([shown({"text/html": "<b>1</b>"})], [shown({"text/html": "<b>2</b>"})]),
+        ([shown({"image/svg+xml": "<a/>"})], [shown({"image/svg+xml": "<b/>"})]),
+        ([shown({"application/json": {"a": 1}})], [shown({"application/json": {"a": 2}})]),
+        ([raised("ValueError", "no")], [raised("TypeError", "no")]),
+        ([raised("ValueError", "no")], [raised("ValueError", "yes")]),
     ],
 )  # fmt: skip
 def test_outputs_that_differ(stored, new):
@@ -151,37 +137,35 @@ def test_outputs_that_differ(stored, new):
 
 
 def test_what_is_new_on_stderr_is_told():
-    difference = first_difference([PRINTED], [PRINTED, stream("data.gz is damaged\n", "stderr")], TOLERANCE)
+    difference = first_difference([PRINTED], [PRINTED, printed("data.gz is damaged\n", "stderr")], TOLERANCE)
     assert "stderr: data.gz is damaged" in str(difference)
 
 
 def figure(title="epoch 3", lines=2, legend=("train", "test"), size=(40, 60)):
     described = {"axes": [{"title": title, "legend": list(legend), "lines": lines}]}
-    return new_output(
-        "display_data", {"image/png": png(PICTURE[: size[0], : size[1]]), figures.TYPE: described}
-    )
+    return shown({"image/png": png(PICTURE[: size[0], : size[1]]), figures.TYPE: described})
 
 
 @pytest.mark.parametrize(
     ("stored", "new", "trained", "same"),
     [
-        ([stream("epoch 5: 0.647\n")], [stream("epoch 5: 0.447\n")], (), True),
-        ([stream("epoch 5: 0.647\n")], [stream("epoch 5: 0.446\n")], (), False),
-        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], (), False),
-        ([stream("epochs: 5, then 0.647\n")], [stream("epochs: 12, then 0.601\n")], ["integers"], True),
-        ([stream("61,706 weights")], [stream("61,707 weights")], (), False),
-        ([PRINTED, DRAWN], [PRINTED, shown(image_png=png(255 - PICTURE), text_plain="<Figure>")], (), True),
-        ([DRAWN], [shown(image_png=png(PICTURE[:30]), text_plain="<Figure>")], (), False),
+        ([printed("epoch 5: 0.647\n")], [printed("epoch 5: 0.447\n")], (), True),
+        ([printed("epoch 5: 0.647\n")], [printed("epoch 5: 0.446\n")], (), False),
+        ([printed("epochs: 5, then 0.647\n")], [printed("epochs: 12, then 0.601\n")], (), False),
+        ([printed("epochs: 5, then 0.647\n")], [printed("epochs: 12, then 0.601\n")], ["integers"], True),
+        ([printed("61,706 weights")], [printed("61,707 weights")], (), False),
+        ([PRINTED, DRAWN], [PRINTED, drawn(png(255 - PICTURE))], (), True),
+        ([DRAWN], [drawn(png(PICTURE[:30]))], (), False),
         ([figure()], [figure(size=(38, 57))], (), True),  # its ticks have other digits
         ([figure()], [figure(legend=["train", "text"])], ["integers", "titles"], False),
         ([figure()], [figure(lines=3)], ["integers", "titles"], False),
         ([figure()], [figure(title="epoch 4")], ["integers"], False),
         ([figure()], [figure(title="Shirt?")], ["titles"], True),
-        ([stream("worst: Shirt\n")], [stream("worst: Coat\n")], ["integers"], False),
+        ([printed("worst: Shirt\n")], [printed("worst: Coat\n")], ["integers"], False),
         ([PRINTED, DRAWN], [DRAWN, PRINTED], (), False),
         ([PRINTED, DRAWN], [PRINTED], (), False),
-        ([stream("1\n")], [stream("1.0\n")], ["integers"], False),
-        ([stream("0.9\n")], [stream("nan\n")], (), False),
+        ([printed("1\n")], [printed("1.0\n")], ["integers"], False),
+        ([printed("0.9\n")], [printed("nan\n")], (), False),
     ],
 )
 def test_what_a_band_leaves_to_compare(stored, new, trained, same):

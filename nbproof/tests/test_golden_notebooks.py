@@ -1,13 +1,15 @@
 """The golden notebooks get the verdicts they must, in time; the page and the counts tell of each."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import golden_verdicts
 import pytest
 from golden_notebooks import BAD, GOOD, OWN
 
 from nbproof import page
-from nbproof.harness import COLOUR, Verdict
+from nbproof.harness import Verdict
+from nbproof.outputs import COLOUR
 
 LONGEST = 15  # seconds
 
@@ -92,6 +94,12 @@ def test_a_run_knows_what_passed_and_was_not_to_the_letter(runs):
     assert not any("good_exact" in name for name in deviating)
 
 
+def test_a_run_knows_what_says_nothing_of_the_code(runs):
+    by_machine = {Path(v.notebook).stem for run in runs for v in run.failures if v.by_machine}
+    wanted = {golden.name for golden in BAD if "endless" in golden.name and "output" not in golden.name}
+    assert wanted <= by_machine and not {"bad_number", "bad_unexpected_error", "bad_memory"} & by_machine
+
+
 def test_a_wrong_verdict_is_bold_in_the_table(tmp_path, monkeypatch):
     def said(outcome, seconds=0.1):
         return [Verdict("x/bad_integer.ipynb", "a", outcome, "", seconds, {})]
@@ -101,7 +109,7 @@ def test_a_wrong_verdict_is_bold_in_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(golden_verdicts, "verify_plainly", lambda *_: said("passed"))
     assert golden_verdicts.table([bad], tmp_path)[2:] == [
         "| bad_integer | fail at a | fails at a, 5 s | **passes** |",
-        "| right verdicts | | 1 of 1 | 0 of 1 |",
+        "| right verdicts |  | 1 of 1 | 0 of 1 |",
     ]
 
 

@@ -1,22 +1,18 @@
 """A kernel is this Python, in an environment that is the same everywhere."""
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from golden_notebooks import register
 
 from nbproof import kernel
 from nbproof.settings import Settings
 
 
 def test_the_kernel_is_this_python_whatever_the_user_has_registered(tmp_path, monkeypatch):
-    foreign = tmp_path / "kernels" / "python3"
-    foreign.mkdir(parents=True)
-    spec = {"argv": ["/bin/false"], "display_name": "Other", "language": "python"}
-    (foreign / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PATH", register(tmp_path, "python3", ["/bin/false"]))
     assert kernel.Specs().get_kernel_spec("python3").argv[0] == sys.executable
 
 

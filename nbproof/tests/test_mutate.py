@@ -6,11 +6,10 @@ import sys
 from itertools import islice
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from golden_notebooks import Golden, code, value
 
 from nbproof import faults
-from nbproof.mutate import quick
-from nbproof.notebook import text_of
+from nbproof.quick import quick
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
 
@@ -62,13 +61,9 @@ def book(tmp_path):
         "import grown\n\ndef test_halves():\n    assert grown.halve(3) == 1.5\n\n"
         "def test_count():\n    assert grown.count(3) == 0 and grown.spare(2) == [0, 1]\n"
     )
-    cells = []
-    for count, (source, value) in enumerate(
-        [("import grown", ""), ("grown.double(4)", "8"), ("grown.count(2)", "0")], 1
-    ):
-        output = new_output("execute_result", {"text/plain": value}, execution_count=count)
-        cells.append(new_code_cell(source, execution_count=count, outputs=[output] if value else []))
-    (tmp_path / "01_doubles.ipynb").write_bytes(text_of(new_notebook(cells=cells)))
+    cells = [code("a", "import grown"), code("b", "grown.double(4)", value("8")),
+             code("c", "grown.count(2)", value("0"))]  # fmt: skip
+    Golden("01_doubles", cells).write(tmp_path)
     return tmp_path
 
 
@@ -109,7 +104,7 @@ def test_a_place_that_an_operator_trips_over_is_passed_by(tmp_path):
 
 
 def test_a_quick_copy_lacks_the_trainings_and_what_needs_them(tmp_path):
-    cells = {
+    sources = {
         "a": "for n in range(3): x = n",
         "training": "n = net = train()",
         "needs-it": "y = net(x)",
@@ -118,10 +113,8 @@ def test_a_quick_copy_lacks_the_trainings_and_what_needs_them(tmp_path):
         "again": "net = 3",
         "fine": "print(net)",
     }
-    notebook = new_notebook()
-    for name, source in cells.items():
-        notebook.cells.append(new_code_cell(source, id=name))
-    notebook.cells[1].metadata.nbproof = {"kind": "statistical"}
-    (tmp_path / "a.ipynb").write_bytes(text_of(notebook))
+    marks = {"training": {"kind": "statistical"}}
+    cells = [code(name, source, **marks.get(name, {})) for name, source in sources.items()]
+    Golden("a", cells).write(tmp_path)
     kept = [cell.id for cell in quick(tmp_path / "a.ipynb", "nbproof").cells]
     assert kept == ["a", "has-its-own", "again", "fine"]

@@ -1,11 +1,10 @@
 """nbval's options do what nbval says, or are refused by name; xdist keeps a notebook in one process."""
 
-import json
 import sys
 import time
 
 import pytest
-from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, result, value
+from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, register, result, value
 
 from nbproof.harness import read_verdicts
 from nbproof.page import NAME
@@ -26,14 +25,6 @@ def judge(pytester, monkeypatch):
         return {(v.notebook, v.item): v.outcome for v in verdicts}, output
 
     return call
-
-
-def kernel(pytester, monkeypatch, name, argv, **env):
-    file = pytester.path / "jupyter" / "kernels" / name / "kernel.json"
-    file.parent.mkdir(parents=True)
-    spec = {"argv": argv, "display_name": name, "language": "python", "env": env}
-    file.write_text(json.dumps(spec), encoding="utf-8")
-    monkeypatch.setenv("JUPYTER_PATH", str(pytester.path / "jupyter"))
 
 
 PYTHON = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -62,12 +53,6 @@ def test_lax_fails_at_a_cell_that_raises(pytester, judge):
     assert judge(mode="--nbval-lax")[0] == {("a.ipynb", "bad"): "failed"}
 
 
-def test_a_cell_to_be_skipped_is_refused_by_name(pytester, judge):
-    Golden("a", [code("a", "1", value("1"), tags=["nbval-skip"])]).write(pytester.path)
-    found, output = judge()
-    assert found == {("a.ipynb", "a"): "failed"} and "marked to be skipped" in output
-
-
 def test_sanitize_with_changes_both_sides(pytester, judge):
     (pytester.path / "rules").write_text("[time]\nregex: \\d+ ms\nreplace: TIME\n")
     Golden("a", [code("a", "print('took 7 ms')", printed("took 8 ms\n"))]).write(pytester.path)
@@ -84,21 +69,19 @@ def test_current_env_takes_this_python_whatever_kernel_a_notebook_names(pytester
 
 
 def test_kernel_name_takes_that_kernel_for_every_notebook(pytester, judge, monkeypatch):
-    kernel(pytester, monkeypatch, "other", PYTHON, WHICH="other")
+    monkeypatch.setenv("JUPYTER_PATH", register(pytester.path, "other", PYTHON, WHICH="other"))
     Golden("a", [code("a", "import os\nos.environ.get('WHICH')", value("'other'"))]).write(pytester.path)
     assert judge("--nbval-kernel-name=other")[0] == {("a.ipynb", "a"): "passed"}
     assert judge()[0] == {("a.ipynb", "a"): "failed"}
 
 
-def test_the_limits_of_a_cell_and_of_a_start_hold(pytester, judge, monkeypatch):
-    kernel(pytester, monkeypatch, "sleeper", [sys.executable, "-c", "import time; time.sleep(99)"])
-    Golden("a", [code("a", "import time\ntime.sleep(60)")]).write(pytester.path)
-    Golden("b", [code("b", "1", value("1"))], kernel="sleeper").write(pytester.path)
+def test_the_limit_of_a_start_holds(pytester, judge, monkeypatch):
+    sleeper = [sys.executable, "-c", "import time; time.sleep(99)"]
+    monkeypatch.setenv("JUPYTER_PATH", register(pytester.path, "sleeper", sleeper))
+    Golden("a", [code("a", "1", value("1"))], kernel="sleeper").write(pytester.path)
     begun = time.monotonic()
-    found, output = judge("--nbval-cell-timeout=1", paths=["a.ipynb"])
-    assert found == {("a.ipynb", "a"): "failed"} and "Timeout of 1 seconds exceeded" in output
-    found, output = judge("--nbval-kernel-startup-timeout=1", paths=["b.ipynb"])
-    assert found == {("b.ipynb", "b"): "failed"} and "'sleeper' didn't start" in output
+    found, output = judge("--nbval-kernel-startup-timeout=1")
+    assert found == {("a.ipynb", "a"): "failed"} and "'sleeper' didn't start" in output
     assert time.monotonic() - begun < 15
 
 

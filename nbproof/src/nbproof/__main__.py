@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from pathlib import Path
 
+from nbproof.select import add_arguments, select
 from nbproof.settings import Settings, SettingsError, load
 
 COMMANDS = {
@@ -46,20 +48,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def list_notebooks(argv: list[str], settings: Settings) -> int:
     """Print the paths of the selected notebooks, a line each."""
-    import argparse
-
-    from nbproof.select import SelectionError, add_arguments, select
-
     parser = argparse.ArgumentParser(prog="nbproof list", description="Print the notebooks' paths.")
     add_arguments(parser)
     parser.add_argument("--reverse", action="store_true", help="the last one first")
     args = parser.parse_args(argv)
-    try:
-        found = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
-        print(*(reversed(found) if args.reverse else found), sep="\n")
-    except SelectionError as error:
-        print(f"list: {error}", file=sys.stderr)
-        return 2
+    found = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
+    print(*(reversed(found) if args.reverse else found), sep="\n")
     return 0
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from nbproof import record_bands, store
+from nbproof.columns import table
 from nbproof.harness import run_notebooks
 from nbproof.kinds import bands_of
 from nbproof.notebook import code_cells, marks_of, read, tags_of, text_of
@@ -34,6 +35,7 @@ SEEDS = 10  # of the first variant, at least; the others have FEW
 FEW = 3  # and so many at each number of threads
 LEFT_OUT = ("raises-exception", "solution")  # tags of cells that no later one needs
 LONGEST = 24 * 60 * 60  # seconds that a cell may take: nobody waits
+NOTHING = {"runs": {}, "wrong": {}, "low": 0.0, "high": 0.0}  # measured on a variant
 RECORDER = "__import__('nbproof.record_bands', fromlist=['install']).install()\n"
 
 
@@ -148,15 +150,19 @@ def is_stored(settings: Settings, job: Job) -> bool:
     """Whether a run was made of all bands of a notebook, as they are measured today."""
     stored = store.read(settings.path("bands")).get("bands", {}).get(job.path.stem, {})
     for name, band in of_notebook(read(job.path), settings.key).items():
-        data = stored.get(name, {}).get("data", {}).get(job.variant, {"runs": {}, "wrong": {}})
-        seeds = {seed for runs in data["runs"].values() for seed in runs}
-        there = job.wrong in data["wrong"] if job.wrong else str(job.seed) in seeds
-        if not there or stored[name]["expression"] != band.middle:
+        measured = stored.get(name, {"expression": "", "data": {}})
+        data = measured["data"].get(job.variant, NOTHING)
+        found = data["wrong"] if job.wrong else seeds_of(data)
+        if measured["expression"] != band.middle or (job.wrong or str(job.seed)) not in found:
             return False
     return True
 
 
 # --- what counts --------------------------------------------------------------------------------
+
+
+def seeds_of(data: Mapping[str, Any]) -> set[str]:
+    return {seed for runs in data["runs"].values() for seed in runs}
 
 
 def values_of(data: Mapping[str, Any]) -> list[float]:
@@ -189,8 +195,8 @@ def flaws(settings: Settings, band: Band, measured: Mapping[str, Any]) -> list[s
         return [f"it asserts {band.text}, but {measured.get('asserted', 'nothing')} was measured"]
     found = []
     for number, variant in enumerate(settings.variants):
-        data = measured["data"].get(variant, {"runs": {}, "wrong": {}, "low": 0.0, "high": 0.0})
-        values, seeds = values_of(data), {seed for runs in data["runs"].values() for seed in runs}
+        data = measured["data"].get(variant, NOTHING)
+        values, seeds = values_of(data), seeds_of(data)
         if len(seeds) < (FEW if number else SEEDS):
             found.append(f"{variant}: {plural(len(seeds), 'seed')} measured")
         elif not number and any(len(data["runs"].get(threads, ())) < FEW for threads in ("1", "2")):
@@ -233,16 +239,11 @@ def page(settings: Settings, content: Mapping[str, Any]) -> str:
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
             measured = content["bands"].get(notebook, {}).get(name, {"data": {}})
-            lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", ""]
-            lines += [row(COLUMNS), row(["---"] * len(COLUMNS))]
             of_variants = measured["data"].items()
-            lines += [row(figures(band, variant, data)) for variant, data in of_variants if data["runs"]]
+            rows = [figures(band, variant, data) for variant, data in of_variants if data["runs"]]
+            lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", "", *table(COLUMNS, rows)]
             blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
-
-
-def row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
-"""Two texts side by side, around the line where they part."""
+"""Text in columns: two texts side by side, around the line where they part, and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 WIDTH = 50  # characters of a column; longer lines are folded
@@ -36,3 +37,8 @@ def fold(line: str | None) -> list[str]:
     """A line in pieces of at most WIDTH characters; one empty piece for a line that isn't there."""
     line = (line or "").expandtabs(4)
     return [line[at : at + WIDTH] for at in range(0, len(line), WIDTH)] or [""]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in lines of Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from nbproof.harness import arguments
 from nbproof.nodes import RUN, UPDATE, Cell, Notebook
-from nbproof.select import SelectionError, add_arguments, select
+from nbproof.select import add_arguments, select
 from nbproof.settings import Settings
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended
@@ -40,6 +40,11 @@ class Lines:
         self.begun = time.monotonic()
         watched = sys.stderr.isatty()
         self.bar = tqdm(total=0, unit="cell", leave=False, disable=not watched)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        config.pluginmanager.unregister(reporter)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.bar.total = sum(isinstance(item, Cell) for item in session.items)
@@ -76,11 +81,10 @@ class Lines:
 
     def pytest_keyboard_interrupt(self) -> None:
         self.bar.close()
-        what = "" if self.mode == RUN else "; it was not written"
+        where = f"before any {self.settings.noun} ran"
         if self.running is not None:
-            print(f"{self.mode}: interrupted in {self.running.path.name}{what}", file=sys.stderr)
-        else:
-            print(f"{self.mode}: interrupted before any {self.settings.noun} ran", file=sys.stderr)
+            where = f"in {self.running.path.name}" + ("; it was not written" if self.mode == UPDATE else "")
+        print(f"{self.mode}: interrupted {where}", file=sys.stderr)
 
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.error = str(excrepr)
@@ -102,15 +106,6 @@ class Lines:
         return 1 if self.failed else 0
 
 
-class Quiet:
-    """Puts `Lines` in the place of pytest's own report."""
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        config.pluginmanager.unregister(reporter)
-
-
 def main(mode: str, argv: list[str], settings: Settings) -> int:
     """`nbproof run` and `nbproof update`; the exit code."""
     parser = argparse.ArgumentParser(prog=f"nbproof {mode}", description=__doc__.splitlines()[0])
@@ -118,11 +113,7 @@ def main(mode: str, argv: list[str], settings: Settings) -> int:
     parser.add_argument("--build", type=Path, default=settings.path("build"), help="where copies go")
     parser.add_argument("--timeout", type=float, default=settings.timeout, help="seconds a cell may take")
     args = parser.parse_args(argv)
-    try:
-        paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
-    except SelectionError as error:
-        print(f"{mode}: {error}", file=sys.stderr)
-        return 2
+    paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
     options = [f"--nbproof-mode={mode}", f"--nbval-cell-timeout={args.timeout:g}", "--capture=no"]
     if mode == RUN:
         try:
@@ -133,5 +124,5 @@ def main(mode: str, argv: list[str], settings: Settings) -> int:
             return 2
         options.append(f"--nbproof-build={args.build}")
     lines = Lines(mode, settings, args.build, paths)
-    code = pytest.main(arguments(settings, paths, options), plugins=[Quiet(), lines])
+    code = pytest.main(arguments(settings, paths, options), plugins=[lines])
     return lines.finish(code)

@@ -226,12 +226,9 @@ def three_pictures(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
 
 def difference_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """|a - b|, the smaller picture filled up with white, the largest difference made 255."""
-    height, width = (max(x.shape[axis] for x in (a, b)) for axis in (0, 1))
-    whole = []
-    for x in (a, b):
-        canvas = np.full((height, width, 3), 255.0)
+    whole = np.full((2, *np.maximum(a.shape, b.shape)), 255.0)
+    for canvas, x in zip(whole, (a, b), strict=True):
         canvas[: x.shape[0], : x.shape[1]] = x
-        whole.append(canvas)
     difference = np.abs(whole[0] - whole[1]).max(axis=2)
     return difference * (255 / max(difference.max(), 1.0))
 

@@ -60,6 +60,5 @@ def main(argv: list[str], settings: Settings) -> int:
     processor, clock = (round(b / a, 3) for a, b in zip(plain, ours, strict=True))
     print(f"the plugin takes {processor} times the processor's seconds, {clock} times the clock's")
     figures = {"rounds": rounds, "processor": processor, "clock": clock}
-    with store.changed(settings.path("results")) as results:
-        results["cost"] = figures | {"settings": store.circumstances()}
+    store.keep(settings.path("results"), "cost", figures)
     return 0

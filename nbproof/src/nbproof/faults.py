@@ -11,12 +11,13 @@ import difflib
 import random
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 BY_HAND = "by hand"
+KEY = ("module", "within", "old", "new")  # what a fault is known by
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -36,9 +37,14 @@ class Fault(NamedTuple):
         return f"{place}: `{self.old}` became `{self.new or 'nothing'}`"
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """What it's known by."""
-        return self.module, self.within, self.old, self.new
+        return key_of(self._asdict())
+
+
+def key_of(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same of a fault in a file."""
+    return tuple(entry[name] for name in KEY)
 
 
 def modules(package: Path) -> dict[str, str]:

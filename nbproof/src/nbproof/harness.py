@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nbproof.outputs import COLOUR
 from nbproof.settings import Settings
 
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
 MACHINE = ("didn't start", "the kernel died", "Timeout of")  # a failure that says nothing of the code
 
 

@@ -25,19 +25,9 @@ class Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != self.name:
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)))
-        spec.loader = Loader(name, spec.origin, self.source)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader.get_code = lambda _: compile(self.source, spec.origin, "exec", dont_inherit=True)
         return spec
-
-
-class Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, source: str) -> None:
-        super().__init__(name, path)
-        self.source = source
-
-    def get_code(self, fullname: str) -> Any:
-        return compile(self.source, self.path, "exec", dont_inherit=True)
 
 
 def install(package: str, name: str, file: str) -> None:
@@ -60,15 +50,15 @@ def follow(package: str, file: str) -> Any:
     return coverage
 
 
-def follow_cells(package: str, file: str) -> None:
-    """In a kernel: write down the lines that each cell runs, under its number among those that ran."""
+def follow_cells(package: str, file: str, notebook: str) -> None:
+    """In a kernel: write down the lines that each cell runs, under the notebook and its number in there."""
     from IPython import get_ipython
 
     following, numbers, events = follow(package, file), itertools.count(), get_ipython().events
 
     def start(info: Any) -> None:
         if info.store_history:
-            following.switch_context(str(next(numbers)))
+            following.switch_context(f"{notebook}|{next(numbers)}")
 
     events.register("pre_run_cell", start)
     events.register("post_run_cell", lambda result: following.save())

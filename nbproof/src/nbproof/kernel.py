@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import math
 import os
 import shutil
 import signal
@@ -24,12 +25,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-import ipykernel.kernelspec
 import psutil
 import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import KernelManager
-from nbval.kernel import NbvalKernelspecManager, RunningKernel
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 
 from nbproof.settings import Settings
 
@@ -126,11 +126,8 @@ class Specs(NbvalKernelspecManager):
     """Finds this Python under the name "python3"; other kernels where Jupyter finds them."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        if kernel_name not in PYTHON_KERNELS:
-            return super().get_kernel_spec(kernel_name)
-        return self.kernel_spec_class(
-            resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
-        )
+        own = kernel_name in PYTHON_KERNELS
+        return super().get_kernel_spec(CURRENT_ENV_KERNEL_NAME if own else kernel_name)
 
 
 # --- running and watching -----------------------------------------------------------------------
@@ -152,7 +149,7 @@ class Kernel(RunningKernel):
 
         `specs` finds it by its name, `folder` is for its sockets: for a kernel that must see no other's.
         """
-        self.messages: deque[dict[str, Any]] = deque()  # of the running cell, not yet read
+        self.messages: dict[str, deque[dict[str, Any]]] = {"iopub": deque(), "shell": deque()}  # not yet read
         self.size, self.interrupted = 0, 0.0
         self.running = ""  # the running cell's message
         # What its process writes to stderr; closed by `stop`.
@@ -201,12 +198,13 @@ class Kernel(RunningKernel):
     def run(self, code: str, timeout: float) -> None:
         """Run code that is no cell and leaves no count; KernelFailure if it raises an error."""
         msg_id = self.kc.execute(code, store_history=False, allow_stdin=False, stop_on_error=False)
-        try:
-            self.await_reply(msg_id, timeout)
-        except Empty:
-            raise KernelFailure(f"the code before the first cell takes longer than {timeout:g} s") from None
+        end = time.monotonic() + timeout
         while True:
-            message = self.get_message("iopub", timeout=STOP_SECONDS)
+            try:
+                message = self.get_message("iopub", end - time.monotonic())
+            except Empty:
+                why = f"the code before the first cell takes longer than {timeout:g} s"
+                raise KernelFailure(why) from None
             content = message["content"]
             if message["parent_header"].get("msg_id") != msg_id:
                 continue
@@ -221,44 +219,35 @@ class Kernel(RunningKernel):
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> dict[str, Any]:
         """Wait until a cell has run, taking in what it prints: the answer. Empty after `timeout` seconds."""
-        shell, iopub = self.kc.shell_channel, self.kc.iopub_channel
-        poller = zmq.Poller()
-        for channel in (shell, iopub):
-            poller.register(channel.socket, zmq.POLLIN)
-        end = float("inf") if timeout is None else time.monotonic() + timeout
-        while (left := end - time.monotonic()) > 0:
-            ready = dict(poller.poll(1000 * min(POLL_SECONDS, left)))
-            if iopub.socket in ready:
-                self.messages.append(self._counted(iopub.get_msg(timeout=0)))
-            if shell.socket in ready:
-                reply = shell.get_msg(timeout=0)
-                if reply["parent_header"].get("msg_id") == msg_id:
-                    return reply
-            if not ready and not self.is_alive():
-                raise KernelFailure(self.obituary())
-        raise Empty
+        end = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            reply = self.get_message("shell", end - time.monotonic())
+            if reply["parent_header"].get("msg_id") == msg_id:
+                return reply
 
     def get_message(self, stream: str, timeout: float | None = None) -> dict[str, Any]:
         """The kernel's next message. Empty after `timeout` seconds, or when an interrupt had no effect."""
-        end = float("inf") if timeout is None else time.monotonic() + timeout
+        end = time.monotonic() + (math.inf if timeout is None else timeout)
         if self.interrupted:
             end = min(end, self.interrupted + STOP_SECONDS)
-        if self.messages and stream == "iopub" and time.monotonic() < end:
-            return self.messages.popleft()
-        channel = getattr(self.kc, f"{stream}_channel")
-        while True:
-            left = end - time.monotonic()
-            try:
-                message = channel.get_msg(timeout=max(0.0, min(POLL_SECONDS, left)))
-            except Empty:
-                if not self.is_alive():
-                    raise KernelFailure(self.obituary()) from None
-                if left <= POLL_SECONDS:
-                    raise
-            else:
-                if left < 0:
-                    raise Empty
-                return self._counted(message)
+        while (left := end - time.monotonic()) > 0:
+            if self.messages[stream]:
+                return self.messages[stream].popleft()
+            self._take_in(min(POLL_SECONDS, left))
+        raise Empty
+
+    def _take_in(self, seconds: float) -> None:
+        """Wait so long for messages; KernelFailure if there are none because it's dead."""
+        channels = {"iopub": self.kc.iopub_channel, "shell": self.kc.shell_channel}
+        ready = zmq.Poller()
+        for channel in channels.values():
+            ready.register(channel.socket, zmq.POLLIN)
+        found = dict(ready.poll(1000 * seconds))
+        for stream, channel in channels.items():
+            if channel.socket in found:
+                self.messages[stream].append(self._counted(channel.get_msg(timeout=0)))
+        if not found and not self.is_alive():
+            raise KernelFailure(self.obituary())
 
     def _counted(self, message: dict[str, Any]) -> dict[str, Any]:
         """Add a message to the cell's size; KernelFailure when that is too much."""
@@ -309,7 +298,7 @@ def seconds_of_work(pid: int) -> float:
         return 0.0
 
 
-class ReplayedKernel:
+class ReplayedKernel(RunningKernel):
     """Answers from a record, [source, outputs] of each cell in its order, instead of computing.
 
     So hundreds of changed copies of a notebook are judged in the time of a few real runs.
@@ -340,9 +329,6 @@ class ReplayedKernel:
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
         pass
-
-    def await_idle(self, msg_id: str, timeout: float) -> None:
-        self.messages.clear()
 
     def is_alive(self) -> bool:
         return True

@@ -13,8 +13,8 @@ A book may have another key than "nbproof", and conditions under which a cell ca
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -56,77 +56,74 @@ def of(cell: Mapping[str, Any], options: Mapping[str, bool], settings: Settings)
         return Kind(flaws=[f"its metadata has {key} = {marks!r}; it must be a table"])
     kind = Kind(marks.get("kind", "exact"), why=str(marks.get("why", "")).strip())
     kind.conditions = [name for name in settings.conditions if name in marks]
-    if unknown := sorted(set(marks) - {*KEYS, *settings.marks, *settings.conditions}):
-        kind.flaws.append(f"its metadata has unknown keys {', '.join(f'{key}.{name}' for name in unknown)}")
-    if kind.name not in NAMES:
-        kind.flaws.append(f"its {key}.kind is {kind.name!r}; it must be one of {NAMES}")
-    for name in kind.conditions:
-        if marks[name] not in settings.conditions[name]:
-            known = ", ".join(map(repr, settings.conditions[name]))
-            kind.flaws.append(f"its {key}.{name} is {marks[name]!r}; only {known} is known")
-    if "timeout" in marks:
-        if _is_number(marks["timeout"]) and marks["timeout"] > 0:
-            kind.timeout = marks["timeout"]
-        else:
-            kind.flaws.append(f"its {key}.timeout is {marks['timeout']!r}; it must be a number of seconds")
-    kind.flaws += _tolerance(kind, marks, key)
-    kind.flaws += _comparison(kind, cell["source"], options, marks, key)
+    kind.flaws += _of_marks(kind, marks, settings)
+    kind.flaws += _of_comparison(kind, cell["source"], options, marks, key)
+    if kind.name == "statistical":
+        kind.tolerance, kind.trained = STATISTICAL, frozenset(name for name in TRAINED if name in marks)
+    elif kind.name == "tolerant":
+        given = {name: marks[name] for name in ("rtol", "atol") if _is_number(marks.get(name))}
+        kind.tolerance = replace(TOLERANT, **given)
+    if _is_limit(marks.get("timeout")):
+        kind.timeout = marks["timeout"]
     return kind
 
 
-def _tolerance(kind: Kind, marks: Mapping[str, Any], key: str) -> list[str]:
-    given = {name: marks[name] for name in ("rtol", "atol") if name in marks}
-    if kind.name == "statistical":
-        kind.tolerance = STATISTICAL
-    if kind.name != "tolerant":
-        return [f"it has {key}.{name}, but isn't tolerant" for name in given]
-    for name, value in given.items():
-        if not (_is_number(value) and 0 <= value < 1):
-            return [f"its {key}.{name} is {value!r}; it must be a number from 0 to 1"]
-    kind.tolerance = Tolerance(rtol=given.get("rtol", TOLERANT.rtol), atol=given.get("atol", TOLERANT.atol))
-    return []
+def _of_marks(kind: Kind, marks: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    """What is wrong with the names and the values of a cell's marks."""
+    key = settings.key
+    if unknown := sorted(set(marks) - {*KEYS, *settings.marks, *settings.conditions}):
+        yield f"its metadata has unknown keys {', '.join(f'{key}.{name}' for name in unknown)}"
+    if kind.name not in NAMES:
+        yield f"its {key}.kind is {kind.name!r}; it must be one of {NAMES}"
+    for name, values in settings.conditions.items():
+        if name in marks and marks[name] not in values:
+            yield f"its {key}.{name} is {marks[name]!r}; only {', '.join(map(repr, values))} is known"
+    if "timeout" in marks and not _is_limit(marks["timeout"]):
+        yield f"its {key}.timeout is {marks['timeout']!r}; it must be a number of seconds"
+    for name in ("rtol", "atol"):
+        if name in marks and kind.name != "tolerant":
+            yield f"it has {key}.{name}, but isn't tolerant"
+        elif name in marks and not (_is_number(marks[name]) and 0 <= marks[name] < 1):
+            yield f"its {key}.{name} is {marks[name]!r}; it must be a number from 0 to 1"
+    for name in (*TRAINED, "bands"):
+        if name in marks and kind.name != "statistical":
+            yield f"it has {key}.{name}, but isn't statistical"
+        elif name in TRAINED and marks.get(name, "trained") != "trained":
+            yield f"its {key}.{name} is {marks[name]!r}; only 'trained' is known"
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _comparison(
+def _is_limit(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _of_comparison(
     kind: Kind, source: str, options: Mapping[str, bool], marks: Mapping[str, Any], key: str
-) -> list[str]:
+) -> Iterator[str]:
     """Nothing goes uncompared without a reason, and a band that is asserted in its place."""
     if options["skip"]:
-        return ["it is marked to be skipped; every cell runs"]
-    ignored = not options["check"]
+        yield "it is marked to be skipped; every cell runs"
+        return
     if kind.name != "statistical":
-        flaws = [
-            f"it has {key}.{name}, but isn't statistical" for name in (*TRAINED, "bands") if name in marks
-        ]
-        if ignored:
-            flaws.append(
-                "its output isn't compared, for no reason it gives: compare it, or make it "
-                f'statistical (metadata {key}.kind "statistical", {key}.why, {key}.bands)'
-            )
-        return flaws
-    given = {name: marks[name] for name in TRAINED if name in marks}
-    kind.trained = frozenset(given)
-    flaws = [f"its {key}.{n} is {v!r}; only 'trained' is known" for n, v in given.items() if v != "trained"]
-    if not ignored:
-        flaws.append("it is statistical, but lacks the tag nbval-ignore-output")
+        if not options["check"]:
+            statistical = f'statistical (metadata {key}.kind "statistical", {key}.why, {key}.bands)'
+            yield f"its output isn't compared, for no reason it gives: compare it, or make it {statistical}"
+        return
+    if options["check"]:
+        yield "it is statistical, but lacks the tag nbval-ignore-output"
     if not kind.why:
-        flaws.append(f"it is statistical, but doesn't say why (metadata {key}.why)")
-    return flaws + _bands(marks.get("bands"), source, key)
-
-
-def _bands(bands: Any, source: str, key: str) -> list[str]:
+        yield f"it is statistical, but doesn't say why (metadata {key}.why)"
+    bands = marks.get("bands")
     if not isinstance(bands, dict) or not bands:
-        return [f"it is statistical, but names no band (metadata {key}.bands: {{name: expression}})"]
+        yield f"it is statistical, but names no band (metadata {key}.bands: {{name: expression}})"
+        return
     asserted = {band.middle for band in bands_of(source)}
-    return [
-        f"no assert has the form `low < {middle} < high`, which its {key}.bands names {name!r}"
-        for name, middle in bands.items()
-        if middle not in asserted
-    ]
+    for name, middle in bands.items():
+        if middle not in asserted:
+            yield f"no assert has the form `low < {middle} < high`, which its {key}.bands names {name!r}"
 
 
 def bands_of(source: str) -> list[record_bands.Band]:

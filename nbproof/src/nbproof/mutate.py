@@ -1,10 +1,8 @@
 """Put faults into a package, one at a time: do the notebooks notice, and do the tests? `nbproof mutate`.
 
 A seeded sample of the faults that cosmic-ray's operators can make (see `faults`), and those written by hand.
-The notebooks judge alone, then the tests alone. Of both, only those run that reach the changed statement, by
-what coverage saw in a clean run; the first failure ends it. A test runs in a fork of this process, a notebook
-as always, in a copy that is cut after the last cell that matters and that leaves out the statistical cells,
-whose training takes minutes, with all that needs them: so the notebooks may notice more than is said here.
+The tests judge alone (`judge_tests`), then the notebooks alone (`judge_notebooks`). Of both, only those run
+that reach the changed statement, by what coverage saw in a clean run (`baseline`); the first failure ends it.
 What takes many times longer than clean is caught; what the machine breaks twice is no verdict. Verdicts are
 kept in `build/`, and hold as long as package, notebooks and tests stay as they are.
 """
@@ -12,414 +10,24 @@ kept in `build/`, and hold as long as package, notebooks and tests stay as they 
 from __future__ import annotations
 
 import argparse
-import ast
-import functools
 import hashlib
-import importlib
 import json
-import multiprocessing
 import os
-import signal
-import sys
-import tempfile
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from multiprocessing.connection import wait
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pytest
-from IPython.core.inputtransformer2 import TransformerManager
-from nbformat import NotebookNode
+from nbproof import faults, judge_notebooks, judge_tests, store
+from nbproof.baseline import UNCHANGED, Book
+from nbproof.columns import table
+from nbproof.faults import BY_HAND, KEY, Fault, key_of
+from nbproof.select import select
+from nbproof.settings import Settings
 
-from nbproof import faults, inject, store
-from nbproof.faults import BY_HAND, Fault
-from nbproof.harness import Run, run_notebooks
-from nbproof.notebook import code_cells, marks_of, read, text_of
-from nbproof.select import number, select
-from nbproof.settings import Settings, SettingsError
-
-AT_ONCE = os.cpu_count() or 1
 WANTED, OF_NOTEBOOKS = 0.98, 0.90  # of the faults that change something: by both; by notebooks, where taught
-SLOWER = 8  # times longer than without a fault may take what runs, after some patience
-LONGEST = 3600.0  # seconds of the clean run of all tests
-UNCHANGED, OUTLIVED = "", "time limit"
 JUDGES = ("notebooks", "tests")
-Reach = dict[str, dict[int, set[str]]]  # {module: {line: what runs it}}
-
-
-class Book(NamedTuple):
-    """A book's settings for this command: the table `mutate` of its settings, with paths."""
-
-    settings: Settings
-    package: Path
-    tests: list[str]
-    faults: Path
-    equivalents: Path  # the faults that change nothing, each with the reason
-    taught: list[str]  # the modules that the notebooks are about
-    patience: float  # seconds that anything may take
-
-    @classmethod
-    def of(cls, settings: Settings) -> Book:
-        table = dict(settings.mutate)
-        known = {
-            "tests": ["tests"],
-            "faults": "",
-            "equivalents": "",
-            "taught": [],
-            "patience": 20.0,
-        }
-        if unknown := sorted(set(table) - {"package", *known}):
-            raise SettingsError(f"tool.nbproof.mutate has the unknown key {unknown[0]!r}")
-        if not (package := settings.root / table.pop("package", "")).joinpath("__init__.py").is_file():
-            raise SettingsError("tool.nbproof.mutate.package must be the folder of a package")
-        paths = {name: settings.root / (known | table)[name] for name in ("faults", "equivalents")}
-        return cls(settings=settings, package=package, **(known | table | paths))
-
-    def name_of(self, module: str) -> str:
-        """A module's name for Python."""
-        dotted = module.removesuffix("__init__").strip("/").replace("/", ".")
-        return f"{self.package.name}.{dotted}".rstrip(".")
-
-
-class Baseline(NamedTuple):
-    """A clean run: which lines run in what, and how many seconds each took."""
-
-    reach: Reach
-    seconds: dict[str, float]
-
-    def reaching(self, fault: Fault, source: str) -> set[str]:
-        """What runs the changed statement; all there is if it runs at import."""
-        lines = faults.lines_that_run(source, fault.line)
-        ran = set().union(*(self.reach.get(fault.module, {}).get(line, ()) for line in lines))
-        return ran if lines and UNCHANGED not in ran else set(self.seconds)
-
-
-def lines_followed(book: Book, file: Path) -> Reach:
-    """What `inject.follow` has written down."""
-    from coverage import CoverageData
-
-    data = CoverageData(str(file))
-    data.read()
-    found = {}
-    for name in data.measured_files():
-        module = Path(name).relative_to(book.package.resolve()).with_suffix("").as_posix()
-        found[module] = {line: set(ran) for line, ran in data.contexts_by_lineno(name).items()}
-    return found
-
-
-# --- the tests ----------------------------------------------------------------------------------
-
-
-class Told:
-    """A plugin of pytest: the first failure, the seconds of each test, and what runs now."""
-
-    def __init__(self, follow: Callable[[str], None] | None = None) -> None:
-        self.failed, self.seconds = "", Counter[str]()
-        self.follow = follow
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        if self.follow:
-            self.follow(nodeid)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.failed = self.failed or f"collecting {report.nodeid}"
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] += report.duration
-        if report.failed:
-            self.failed = self.failed or report.nodeid
-            self.seconds[report.nodeid] = float("nan")
-
-
-def in_fork(
-    book: Book, items: Sequence[str], file: Path, fault: Fault | None, options: Sequence[str]
-) -> None:
-    """In a new process: run tests, and write into a file what was told; without a fault, follow the lines."""
-    os.setsid()  # the whole group is ended at the limit
-    with open(os.devnull, "r+b") as nothing, open(file.with_suffix(".log"), "wb") as log:
-        for stream, to in ((0, nothing), (1, log), (2, log)):
-            os.dup2(to.fileno(), stream)
-    os.chdir(book.settings.root)
-    os.environ["CI"] = "1"  # random examples are the same ones every time
-    told = Told()
-    if fault:
-        (source := file.with_suffix(".py")).write_text(fault.source, encoding="utf-8")
-        inject.install(str(book.package), book.name_of(fault.module), str(source))
-    else:
-        following = inject.follow(str(book.package), str(file.with_suffix(".coverage")))
-        told.follow = following.switch_context
-    fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
-    code = pytest.main([*fixed, *options, *items], plugins=[told])
-    if not fault:
-        following.save()
-    result = {"code": int(code), "failed": told.failed, "seconds": told.seconds}
-    store.write_atomically(file, json.dumps(result).encode())
-    os._exit(0)
-
-
-def forked(jobs: Iterable[tuple[Any, float, tuple]]) -> Iterator[tuple[Any, str]]:
-    """Run `in_fork` with arguments, a few at a time: each job's name, and how it ended."""
-    fork, waiting, running = multiprocessing.get_context("fork"), iter(jobs), {}
-    while True:
-        for name, limit, arguments in islice(waiting, AT_ONCE - len(running)):
-            process = fork.Process(target=in_fork, args=arguments)
-            process.start()
-            running[process.sentinel] = process, name, time.monotonic() + limit
-        if not running:
-            return
-        first = min(end for _, _, end in running.values())
-        ready = set(wait(list(running), timeout=max(0.0, first - time.monotonic())))
-        for sentinel, (process, name, end) in list(running.items()):
-            late = time.monotonic() > end
-            if sentinel in ready or late:
-                if sentinel not in ready:
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.join()
-                del running[sentinel]
-                yield name, "" if sentinel in ready else OUTLIVED
-
-
-def preload(book: Book) -> None:
-    """Import what the package imports, so that a fork needn't; but not the package itself."""
-    importlib.import_module(book.package.name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == book.package.name]:
-        del sys.modules[name]
-
-
-def run_tests_clean(book: Book, folder: Path) -> Baseline:
-    """Run all tests once. A test that fails now judges nothing."""
-    file = folder / "clean"
-    list(forked([("", LONGEST, (book, book.tests, file, None, ["--continue-on-collection-errors"]))]))
-    told = json.loads(file.read_text())
-    seconds = {name: taken for name, taken in told["seconds"].items() if taken == taken}
-    if failed := sorted(set(told["seconds"]) - set(seconds)) or told["failed"]:
-        print(f"mutate: without a fault these fail, and judge nothing: {failed}", flush=True)
-    return Baseline(lines_followed(book, file.with_suffix(".coverage")), seconds)
-
-
-def judge_by_tests(book: Book, chosen: Sequence[Fault], clean: Baseline, folder: Path) -> Iterator[tuple]:
-    """(fault, what caught it) of each fault; UNCHANGED if nothing did, None if there's no verdict."""
-    sources = faults.modules(book.package)
-    items = [sorted(clean.reaching(fault, sources[fault.module])) for fault in chosen]
-    yield from ((fault, UNCHANGED) for fault, found in zip(chosen, items, strict=True) if not found)
-    waiting, tried = [count for count, found in enumerate(items) if found], Counter[int]()
-
-    def jobs(counts: Iterable[int]) -> Iterator[tuple]:
-        for count in counts:
-            (file := folder / str(count)).unlink(missing_ok=True)
-            limit = book.patience + SLOWER * sum(clean.seconds[item] for item in items[count])
-            own_first = sorted(items[count], key=lambda item: chosen[count].module not in item)
-            yield count, limit, (book, own_first, file, chosen[count], ["-x"])
-
-    while waiting:
-        again = []
-        for count, how in forked(jobs(waiting)):
-            file = folder / str(count)
-            told = json.loads(file.read_text()) if file.exists() else {"code": -1, "failed": how}
-            tried[count] += 1
-            if told["failed"] or not told["code"]:
-                yield chosen[count], told["failed"]
-            elif tried[count] < 2:
-                again.append(count)
-            else:
-                yield chosen[count], None
-        waiting = again
-
-
-# --- the notebooks ------------------------------------------------------------------------------
-
-
-def run_copies(
-    book: Book, folder: Path, prelude: str, chapters: dict[Path, int], limits: Baseline | None
-) -> Run:
-    """Run notebooks, each cut after so many code cells, in a folder of their own, after some code."""
-    copies = folder / book.settings.build  # no notebook of the book's, to which its rules of form apply
-    copies.mkdir(parents=True)
-    (folder / "prelude.py").write_text(prelude, encoding="utf-8")
-    for path, last in chapters.items():
-        notebook = quick(path, book.settings.key)
-        cells = code_cells(notebook)[: last + 1]
-        notebook.cells = notebook.cells[: notebook.cells.index(cells[-1]) + 1]
-        for count, cell in enumerate(cells if limits else ()):
-            limit = book.patience + SLOWER * limits.seconds[name_of_cell(path, count)]
-            cell.metadata.setdefault(book.settings.key, {})["timeout"] = limit
-        (copies / path.name).write_bytes(text_of(notebook))
-    return run_notebooks(
-        book.settings,
-        [copies / path.name for path in chapters],
-        options=["-x", f"--nbproof-prelude={folder}/prelude.py"],
-        root=folder,
-    )
-
-
-def quick(path: Path, key: str) -> NotebookNode:
-    """A notebook without its statistical cells, and without those that use a name that only these define."""
-    notebook, lost = read(path), set()
-    for cell in code_cells(notebook):
-        defined, used = names_in(cell.source)
-        if marks_of(cell, key).get("kind") == "statistical" or used & lost:
-            lost |= defined
-            notebook.cells.remove(cell)
-        else:
-            lost -= defined
-    return notebook
-
-
-def names_in(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell defines, and those that it needs from cells before it, in its functions too.
-
-    >>> [sorted(names) for names in names_in("def f(x):\\n    return x + y + z\\nz = 1\\nfor n in z: n")]
-    [['f', 'n', 'z'], ['y']]
-    >>> [sorted(names) for names in names_in("a = [b for b in a]; c += 1")]
-    [['a', 'c'], ['a', 'c']]
-    """
-    needs = Needs()
-    needs.visit(ast.parse(TransformerManager().transform_cell(source)))
-    return needs.bound, needs.needed | (needs.later - needs.bound)
-
-
-class Needs(ast.NodeVisitor):
-    """Reads code in the order in which it runs: which names it binds, and which it uses unbound."""
-
-    def __init__(self, bound: Iterable[str] = ()) -> None:
-        self.bound, self.needed = set(bound), set[str]()
-        self.later = set[str]()  # what functions use, which run when the whole cell has
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self.bound.add(node.id)
-        elif node.id not in self.bound:
-            self.needed.add(node.id)
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        for part in (node.value, *node.targets):
-            self.visit(part)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name) and node.target.id not in self.bound:
-            self.needed.add(node.target.id)
-        for part in (node.value, node.target):
-            self.visit(part)
-
-    def visit_For(self, node: ast.For) -> None:
-        for part in (node.iter, node.target, *node.body, *node.orelse):
-            self.visit(part)
-
-    def visit_alias(self, node: ast.alias) -> None:
-        self.bound.add((node.asname or node.name).partition(".")[0])
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        self.bound |= {node.name} if node.name else set()
-        self.generic_visit(node)
-
-    def inside(self, node: ast.expr) -> None:
-        """A comprehension: its variables end with it."""
-        before = set(self.bound)
-        for part in node.generators:
-            for each in (part.iter, part.target, *part.ifs):
-                self.visit(each)
-        for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
-            self.visit(value)
-        self.bound = before
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = inside
-
-    def function(self, node: ast.FunctionDef | ast.ClassDef | ast.Lambda) -> None:
-        """A body that runs later: what it uses may be bound after it."""
-        body = node.body if isinstance(node.body, list) else [node.body]
-        arguments = getattr(node, "args", None)
-        own = [arg.arg for arg in ast.walk(arguments) if isinstance(arg, ast.arg)] if arguments else []
-        for early in (*getattr(node, "decorator_list", ()), *getattr(node, "bases", ())):
-            self.visit(early)
-        for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)) if arguments else ():
-            self.visit(default)
-        within = Needs(own)
-        for statement in body:
-            within.visit(statement)
-        self.later |= within.needed | (within.later - within.bound)
-        self.bound |= {node.name} if hasattr(node, "name") else set()
-
-    visit_FunctionDef = visit_ClassDef = visit_Lambda = function
-
-
-def name_of_cell(path: Path, count: int) -> str:
-    return f"{path.name}|{count}"
-
-
-def run_chapter_clean(book: Book, path: Path, folder: Path) -> Baseline:
-    """Run a notebook once; RuntimeError if it fails."""
-    file = folder / path.stem / "lines"
-    prelude = f"__import__('nbproof.inject').inject.follow_cells({str(book.package)!r}, {str(file)!r})"
-    run = run_copies(
-        book, file.parent, prelude, {path: len(code_cells(quick(path, book.settings.key)))}, None
-    )
-    if run.failures:
-        raise RuntimeError(
-            f"{path.name} fails without a fault: {run.failures[0].item}: {run.failures[0].in_a_line}"
-        )
-    cells = [verdict for verdict in run.verdicts if verdict.record]
-    reach = lines_followed(book, file)
-    named = {
-        module: {line: {name_of_cell(path, int(ran)) for ran in runs if ran} for line, runs in lines.items()}
-        for module, lines in reach.items()
-    }
-    return Baseline(named, {name_of_cell(path, count): cell.seconds for count, cell in enumerate(cells)})
-
-
-def run_chapters_clean(book: Book, folder: Path) -> Baseline:
-    """Run each notebook once."""
-    reach: Reach = defaultdict(lambda: defaultdict(set))
-    seconds: dict[str, float] = {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        run = functools.partial(run_chapter_clean, book, folder=folder)
-        for found in pool.map(run, reversed(select(book.settings))):
-            seconds |= found.seconds
-            for module, lines in found.reach.items():
-                for line, runs in lines.items():
-                    reach[module][line] |= runs
-    return Baseline(reach, seconds)
-
-
-def chapters_for(book: Book, fault: Fault, clean: Baseline) -> dict[Path, int]:
-    """The notebooks that reach a fault, each with its last cell that does: the quick ones first."""
-    reaching = clean.reaching(fault, faults.modules(book.package)[fault.module])
-    found = defaultdict(list)
-    for name in reaching:
-        chapter, _, count = name.partition("|")
-        found[chapter].append(int(count))
-    paths = [path for path in select(book.settings) if path.name in found]
-    paths.sort(key=lambda p: (number(p) in book.settings.slow, -len(found[p.name])))
-    return {path: max(found[path.name]) for path in paths}
-
-
-def judge_by_notebooks(book: Book, fault: Fault, clean: Baseline) -> str | None:
-    """The cell that notices a fault, UNCHANGED if none does, None if the machine gives no verdict."""
-    chapters = chapters_for(book, fault, clean)
-    if not chapters:
-        return UNCHANGED
-    for attempt in range(2):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            (folder / "fault.py").write_text(fault.source, encoding="utf-8")
-            arguments = (str(book.package), book.name_of(fault.module), str(folder / "fault.py"))
-            prelude = f"__import__('nbproof.inject').inject.install{arguments!r}"
-            failures = run_copies(book, folder, prelude, chapters, clean).failures
-        if not failures:
-            return UNCHANGED
-        where = f"{Path(failures[0].notebook).name[:2]} {failures[0].item}"
-        if not failures[0].by_machine:
-            return where
-        if "Timeout of" in failures[0].said and attempt:
-            return f"{where}: {OUTLIVED}"
-    return None
-
-
-# --- all together -------------------------------------------------------------------------------
+COLUMNS = "module", "faults", "that change nothing", "caught by chapters", "by tests", "by both together"
 
 
 class Judged:
@@ -461,37 +69,31 @@ def _id(fault: Fault) -> str:
 def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Judged]:
     """Let each judge judge all faults that it hasn't yet."""
     verdicts = {judge: Judged(book, judge) for judge in JUDGES}
-    left = {judge: [f for f in chosen if f not in verdicts[judge]] for judge in judges}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if todo := left.get("tests"):
-            preload(book)
-            clean = run_tests_clean(book, folder)
-            check(book, lambda fault: next(iter(judge_by_tests(book, [fault], clean, folder)))[1])
-            for fault, by in judge_by_tests(book, todo, clean, folder):
-                verdicts["tests"].add(fault, by)
-        if todo := left.get("notebooks"):
-            clean = run_chapters_clean(book, folder)
-            check(book, lambda fault: judge_by_notebooks(book, fault, clean))
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                runs = {pool.submit(judge_by_notebooks, book, fault, clean): fault for fault in todo}
-                for run in as_completed(runs):
-                    verdicts["notebooks"].add(runs[run], run.result())
+    for name, module in (("tests", judge_tests), ("notebooks", judge_notebooks)):  # forks before threads
+        todo = [fault for fault in chosen if fault not in verdicts[name]]
+        if name in judges and todo:
+            clean = module.run_clean(book)
+            ((_, noticed),) = module.judge(book, [unimportable(book)], clean)
+            if not noticed:
+                raise RuntimeError(
+                    "a package that can't be imported wasn't noticed: no fault reaches what judges"
+                )
+            for fault, by in module.judge(book, todo, clean):
+                verdicts[name].add(fault, by)
     return verdicts
 
 
-def check(book: Book, judge: Callable[[Fault], str | None]) -> None:
-    """A package that can't be imported must be noticed, or the faults aren't where they are judged."""
+def unimportable(book: Book) -> Fault:
+    """A fault that must be noticed, or the faults aren't where they are judged."""
     source = faults.modules(book.package)["__init__"]
-    if not judge(faults.make("__init__", BY_HAND, source, f"raise ImportError\n{source}")):
-        raise RuntimeError("a package that can't be imported wasn't noticed: faults don't reach what judges")
+    return faults.make("__init__", BY_HAND, source, f"raise ImportError\n{source}")
 
 
 def summary(
     book: Book, chosen: Sequence[Fault], verdicts: dict[str, Judged], judges: Sequence[str]
 ) -> dict[str, Any]:
     """The counts of each module, and the survivors."""
-    harmless = {(e["module"], e["within"], e["old"], e["new"]) for e in faults.read(book.equivalents)}
+    harmless = set(map(key_of, faults.read(book.equivalents)))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     survivors, undecided = [], []
     for fault in chosen:
@@ -512,7 +114,7 @@ def summary(
             count["by hand"] += 1
             count["by hand, both"] += any(by.values())
         if not all(by.values()):
-            entry = dict(zip(("module", "within", "old", "new"), fault.key, strict=True))
+            entry = dict(zip(KEY, fault.key, strict=True))
             survivors.append(entry | {"line": fault.line, "what": fault.what, **by})
     survivors.sort(key=lambda entry: (entry["module"], entry["line"], entry["new"]))
     return {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
@@ -540,29 +142,18 @@ def report(found: dict[str, Any]) -> str:
     """The figures of all samples as Markdown."""
     lines: list[str] = []
     for seed, sample in found["samples"].items():
-        columns = (
-            "module",
-            "faults",
-            "that change nothing",
-            "caught by chapters",
-            "by tests",
-            "by both together",
-        )
-        lines += [f"### Sample of seed {seed}", "", _row(columns), _row(["---"] * len(columns))]
+        rows = []
         for module, count in (*sample["modules"].items(), ("all", total(sample["modules"].values()))):
-            figures = [str(count["faults"]), str(count.get("change nothing", 0))]
-            figures += [f"{100 * share(count, by):.1f} %" for by in (*JUDGES, "both")]
-            lines.append(_row([f"`{module}`" if module != "all" else "all", *figures]))
+            shares = [f"{100 * share(count, by):.1f} %" for by in (*JUDGES, "both")]
+            name = f"`{module}`" if module != "all" else "all"
+            rows.append([name, str(count["faults"]), str(count.get("change nothing", 0)), *shares])
         left = [entry for entry in sample["survivors"] if not any(entry.get(judge) for judge in JUDGES)]
-        lines += ["", "Not caught by both together:" if left else "None survived both.", ""]
+        lines += [f"### Sample of seed {seed}", "", *table(COLUMNS, rows), ""]
+        lines += ["Not caught by both together:" if left else "None survived both.", ""]
         lines += [f"- {e['module']}.py:{e['line']} {e['within']}: `{e['old']}` → `{e['new']}`" for e in left]
         lines.append("")
     settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())
     return "\n".join([*lines, f"Measured with {settings}."]) + "\n"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(argv: list[str], settings: Settings) -> int:
@@ -585,20 +176,16 @@ def main(argv: list[str], settings: Settings) -> int:
         generated, written = (
             (fault for fault in some if within(fault.module, args.module)) for some in (generated, written)
         )
-    chosen = [*islice(generated, args.sample), *written]
-    part = bool(args.only or args.survivors or args.judge != "both")
+    chosen = [fault for fault in (*islice(generated, args.sample), *written) if args.only in str(fault)]
     if args.survivors:
         before = store.read(settings.path("results"))["package"]["samples"][sample]
-        keys = {
-            tuple(entry[name] for name in ("module", "within", "old", "new")) for entry in before["survivors"]
-        }
-        chosen = [fault for fault in chosen if fault.key in keys]
-    chosen = [fault for fault in chosen if args.only in str(fault)]
+        survived = set(map(key_of, before["survivors"]))
+        chosen = [fault for fault in chosen if fault.key in survived]
     judges = JUDGES if args.judge == "both" else (args.judge,)
     verdicts = judge_all(book, chosen, judges)
     found = summary(book, chosen, verdicts, judges)
     print(report({"samples": {sample: found}, "settings": store.circumstances()}))
-    if not part:
+    if not (args.only or args.survivors or args.judge != "both"):
         with store.changed(settings.path("results")) as results:
             package = results.setdefault("package", {"samples": {}})
             package["samples"][sample] = found

@@ -13,13 +13,14 @@ import argparse
 import json
 import os
 import tempfile
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 
 from nbproof import store
-from nbproof.changes import HARMLESS, PER_NOTEBOOK, Change, Record, changes
+from nbproof.changes import HARMLESS, Change, Record, changes
 from nbproof.harness import run_notebooks
 from nbproof.notebook import code_cells
 from nbproof.outputs import stored_form
@@ -71,8 +72,8 @@ def stored(path: Path) -> Record:
     return [(cell.source, stored_form(cell.outputs, 1)) for cell in cells]
 
 
-def judge(settings: Settings, path: Path, folder: Path) -> list[tuple[Change, str]]:
-    """All changes of a notebook, each with the item that failed first ("" if all passed)."""
+def judge(settings: Settings, path: Path, folder: Path) -> dict[str, list[tuple[Change, str]]]:
+    """All changes of a notebook by their kinds, each with the item that failed first ("" if all passed)."""
     folder.mkdir()
     slow = number(path) in settings.slow
     plain = stored(path) if slow else record(settings, path, folder)
@@ -80,15 +81,17 @@ def judge(settings: Settings, path: Path, folder: Path) -> list[tuple[Change, st
     (folder / path.name).unlink(missing_ok=True)
     (folder / RECORD).write_text(json.dumps(plain), encoding="utf-8")
     original = nbformat.read(path, as_version=4)
-    made = list(changes(original, plain, curves, labels, settings))
+    found = changes(original, plain, curves, labels, settings)
+    made = [change for of_kind in found.values() for change in of_kind]
     files = [folder / f"c{count:04}.ipynb" for count in range(len(made) + 1)]
-    for file, notebook in zip(files, [original, *(change.notebook for change in made)], strict=True):
+    for file, notebook in zip(files, [original, *(change.of(original) for change in made)], strict=True):
         file.write_text(nbformat.writes(notebook), encoding="utf-8")
     run = run_notebooks(settings, files, options=[f"--nbproof-replay={RECORD}"], root=folder)
     first = run.first_failures()
     if files[0].name in first:
         raise RuntimeError(f"{path.name} fails without a change, at {first[files[0].name]}")
-    return [(change, first.get(file.name, "")) for change, file in zip(made, files[1:], strict=True)]
+    failed_at = (first.get(file.name, "") for file in files[1:])
+    return {kind: [(change, next(failed_at)) for change in of_kind] for kind, of_kind in found.items()}
 
 
 def main(argv: list[str], settings: Settings) -> int:
@@ -100,22 +103,21 @@ def main(argv: list[str], settings: Settings) -> int:
     if lacks := settings.hooks.lacking([source for path in paths for source, _ in stored(path)]):
         print(f"mutate-outputs: {lacks}, and most cells wouldn't be compared")
         return 2
-    judged: list[tuple[str, Change, str]] = []
+    judged: dict[str, list[tuple[str, Change, str]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         runs = {path.stem: pool.submit(judge, settings, path, Path(folder) / path.stem) for path in paths}
         for name, run in runs.items():
-            judged += ((name, change, found) for change, found in run.result())
-            print(f"{name}: {len(run.result())} changes judged", flush=True)
-    figures = {}
-    for kind in PER_NOTEBOOK:
-        of_kind = [(change, found) for _, change, found in judged if change.kind == kind]
-        right = sum(found == change.fails_at for change, found in of_kind)
-        figures[kind] = {"made": len(of_kind), "right": right}
-        print(f"{kind:<54} {right:>4} of {len(of_kind):>4} {'pass' if kind in HARMLESS else 'caught'}")
-    wrong = [(name, change, found) for name, change, found in judged if found != change.fails_at]
-    for name, change, found in wrong:
-        print(f"WRONG: {name}, {change.kind}, cell {change.cell}: {found or 'passed'}")
+            for kind, of_kind in run.result().items():
+                judged[kind] += ((name, change, failed_at) for change, failed_at in of_kind)
+            print(f"{name}: {sum(map(len, run.result().values()))} changes judged", flush=True)
+    figures, wrong = {}, []
+    for kind, of_kind in judged.items():
+        off = [each for each in of_kind if each[2] != each[1].fails_at]
+        figures[kind] = {"made": len(of_kind), "right": len(of_kind) - len(off)}
+        must = "pass" if kind in HARMLESS else "caught"
+        print(f"{kind:<54} {figures[kind]['right']:>4} of {len(of_kind):>4} {must}")
+        wrong += [f"WRONG: {name}, {kind}, cell {change.cell}: {at or 'passed'}" for name, change, at in off]
+    print("\n".join(wrong))
     if paths == select(settings):
-        with store.changed(settings.path("results")) as results:
-            results["outputs"] = {"kinds": figures, "settings": store.circumstances()}
+        store.keep(settings.path("results"), "outputs", {"kinds": figures})
     return 1 if wrong else 0

@@ -20,11 +20,11 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from nbproof import figures, kinds, outputs, page, store
 from nbproof.compare import Difference, first_difference, parts
+from nbproof.hygiene import Hygiene
 from nbproof.kernel import Kernel, KernelFailure, ReplayedKernel, environment
-from nbproof.notebook import UNREADABLE, Hygiene, clean, code_cells, headline, text_of
+from nbproof.notebook import UNREADABLE, clean, code_cells, headline, text_of
 from nbproof.settings import SETTINGS, Settings
 
-PROPERTY = "nbproof"  # under this name a cell's verdict travels in its report
 CHECK, RUN, UPDATE = "check", "run", "update"  # compare; execute into a copy; store outputs
 
 
@@ -143,40 +143,46 @@ class Cell(IPyNbCell):
     parent: Notebook
     gathered: outputs.Gathered | None = None
 
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """What the summary says of it; empty until it runs."""
+        return {}
+
+    @property
+    def place(self) -> str:
+        """Where a reader finds it."""
+        return f"{self.parent.place}, cell {self.name}"
+
     @property
     def fresh(self) -> list:
         """What the cell has given so far."""
         return outputs.merge_streams(self.gathered.outputs) if self.gathered else []
 
+    @property
+    def errors(self) -> list:
+        return [output for output in self.fresh if output.output_type == "error"]
+
     def runtest(self) -> None:
         if not self.cell.source.strip():
             return
         notebook, settings = self.parent, self.parent.settings
-        kind = kinds.of(self.cell, self.options, settings)
-        self.kind, record = kind, verdict(self)
-        record.update(kind=kind.name, why=kind.why)
-        if notebook.mode == RUN:
-            kind.flaws.clear()
+        kind = self.kind = kinds.of(self.cell, self.options, settings)
+        self.record.update(kind=kind.name, why=kind.why, outcome="passed", identical=True, pictures=[])
         lax = self.config.option.nbval_lax and notebook.mode == CHECK
-        if kind.flaws and not lax:
+        if kind.flaws and not lax and notebook.mode != RUN:
             self.raise_cell_error("; ".join(kind.flaws))
-        stored = deepcopy(self.cell.outputs)
-        if notebook.mode == CHECK:
-            if self.cell.execution_count is None and not lax:
-                self.raise_cell_error("it was never run, so it has no output to compare")
-        else:
+        self.stored = outputs.merge_streams(deepcopy(self.cell.outputs))
+        if notebook.mode != CHECK:
             self._prepare()
-        self.stored = outputs.merge_streams(stored)
+        elif not lax:
+            if self.cell.execution_count is None:
+                self.raise_cell_error("it was never run, so it has no output to compare")
+            self.options["check"] |= kind.name == "statistical"  # what nbval ignores is compared in part
         self._execute(kind.timeout)
-        if self.options["check_exception"] and not _has_error(self.fresh):
+        if self.options["check_exception"] and not self.errors:
             self.raise_cell_error("it is tagged raises-exception, but raises none")
         if notebook.mode == UPDATE:
             self._keep_outputs()
-        elif notebook.mode == CHECK:
-            stored, fresh = map(list, map(parts, self._normalised()))
-            record["identical"] = stored == fresh
-            if kind.name == "statistical" and not notebook.lacking and not lax:
-                self._compare_seen()
 
     def _prepare(self) -> None:
         """Before a cell is only run: nothing of it is compared, and its outputs will be new ones."""
@@ -212,18 +218,17 @@ class Cell(IPyNbCell):
         if flaws := outputs.flaws(self.cell.outputs):
             self.raise_cell_error("; ".join(flaws))
 
-    def _compare_seen(self) -> None:
-        """Of a cell that asserts a band, compare what training can't change."""
-        difference = first_difference(*self._normalised(), self.kind.tolerance, self.kind.seen)
-        if difference:
-            self.raise_cell_error("Cell outputs differ", str(difference))
-
     def compare_outputs(self, test: Any, ref: Any, skip_compare: Any = None) -> bool:
         """In nbval's place, which has merged streams across pictures: both sides from before that."""
-        if self.kind.conditions and self.parent.lacking:
-            verdict(self).update(kind="not compared", why=self.parent.lacking)
+        if self.parent.timed_out:  # that is what is wrong with it
             return True
-        difference = first_difference(*self._normalised(), self.kind.tolerance)
+        if self.parent.lacking and (self.kind.conditions or self.kind.name == "statistical"):
+            if self.kind.name != "statistical":  # which asserts its bands all the same
+                self.record.update(kind="not compared", why=self.parent.lacking)
+            return True
+        stored, fresh = self._normalised()
+        self.record["identical"] = list(parts(stored)) == list(parts(fresh))
+        difference = first_difference(stored, fresh, self.kind.tolerance, self.kind.seen)
         if difference:
             self.comparison_traceback = [str(difference), *self._keep_pictures(difference)]
         return difference is None
@@ -247,24 +252,23 @@ class Cell(IPyNbCell):
             paths = page.save_pictures(self.path, self.config, self.name, difference.pictures)
         except OSError as error:
             return [f"\nits pictures can't be written: {error}"]
-        verdict(self)["pictures"] = paths
+        self.record["pictures"] = paths
         return ["", *(f"{Path(p).stem.rpartition('-')[2]:>12}: {p}" for p in paths)] if paths else []
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
         error = excinfo.value
         if not isinstance(error, NbCellError):
-            return f"{place(self)}: {type(error).__name__}: {error}"
+            return f"{self.place}: {type(error).__name__}: {error}"
         source = "\n".join(f"    {line}" for line in error.source.splitlines())
-        return f"{place(self)}: {error}\n\n{source}\n\n{error.inner_traceback or ''}".rstrip()
+        return f"{self.place}: {error}\n\n{source}\n\n{error.inner_traceback or ''}".rstrip()
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, 0, place(self)
+        return self.path, 0, self.place
 
     def in_a_line(self, error: BaseException) -> str:
         """What went wrong, for a list of notebooks."""
-        failed = [o for o in self.fresh if o.output_type == "error"]
-        if failed and str(error) == "Cell execution caused an exception":
-            return f"cell {self.name}: {failed[-1].ename}: {failed[-1].evalue}"
+        if self.errors and str(error) == "Cell execution caused an exception":
+            return f"cell {self.name}: {self.errors[-1].ename}: {self.errors[-1].evalue}"
         return f"cell {self.name}: {error}"
 
 
@@ -298,33 +302,5 @@ class StoreItem(FormItem):
         return f"{self.parent.place}: {self.in_a_line(excinfo.value)}"
 
     def in_a_line(self, error: BaseException) -> str:
-        return str(
-            getattr(error, "strerror", None) or error
-        )  # not the name of the file beside, which is gone
-
-
-def _has_error(found: list) -> bool:
-    return any(output.output_type == "error" for output in found)
-
-
-def place(item: Cell) -> str:
-    """A cell as a reader finds it."""
-    return f"{item.parent.place}, cell {item.name}"
-
-
-def verdict(item: Cell) -> dict[str, Any]:
-    """The record that a cell's report carries to the summary; made at the first call."""
-    for name, value in item.user_properties:
-        if name == PROPERTY:
-            return value
-    record = {
-        "notebook": item.parent.place,
-        "cell": item.name,
-        "kind": "exact",
-        "why": "",
-        "outcome": "passed",
-        "identical": True,
-        "pictures": [],
-    }
-    item.user_properties.append((PROPERTY, record))
-    return record
+        # an OSError's own text has the name of the file beside, which is gone
+        return str(getattr(error, "strerror", None) or error)

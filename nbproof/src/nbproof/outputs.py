@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from itertools import groupby
 from typing import Any
 
 from nbformat import NotebookNode
@@ -20,7 +22,7 @@ PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version 
 
 # An absolute path: two names or more, after a blank, a quote or a bracket. Not </div>, 1/2, and/or.
 _PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)""")
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
 
 
@@ -32,28 +34,27 @@ class Gathered:
         self.displays: dict[str, list[NotebookNode]] = {}
         self.clears = False
 
-    def add(self, message: dict[str, Any]) -> bool:
-        """Take a message in; False if it's none that shows something."""
+    def add(self, message: dict[str, Any]) -> None:
+        """Take a message in, if it shows something."""
         kind, content = message["msg_type"], message["content"]
         if kind == "clear_output":
             self.clears = True
             if not content.get("wait"):
                 self._clear()
-            return True
+            return
         name = content.get("transient", {}).get("display_id")
         if kind == "update_display_data":
             for shown in self.displays.get(name, []):
                 shown["data"], shown["metadata"] = content["data"], content["metadata"]
-            return True
+            return
         if kind not in ("stream", "display_data", "execute_result", "error"):
-            return False
+            return
         if self.clears:
             self._clear()
         output = output_from_msg({"header": {"msg_type": kind}, "content": content})
         self.outputs.append(output)
         if name:
             self.displays.setdefault(name, []).append(output)
-        return True
 
     def _clear(self) -> None:
         self.outputs, self.displays, self.clears = [], {}, False
@@ -66,20 +67,17 @@ def merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     before stderr, because the kernel sends them on without a fixed order.
     """
     merged: list[NotebookNode] = []
-    run: dict[str, NotebookNode] = {}
-    for output in outputs:
-        if output["output_type"] != "stream":
-            merged += [run[name] for name in sorted(run, reverse=True)]  # stdout, stderr
-            run = {}
-            merged.append(output)
-        elif output["name"] in run:
-            run[output["name"]]["text"] += output["text"]
-        else:
-            run[output["name"]] = NotebookNode(output)
-    merged += [run[name] for name in sorted(run, reverse=True)]
-    for output in merged:
-        if output["output_type"] == "stream":
-            output["text"] = _overwrite(output["text"])
+    for printed, group in groupby(outputs, lambda output: output["output_type"] == "stream"):
+        if not printed:
+            merged += group
+            continue
+        streams: dict[str, NotebookNode] = {}
+        for output in group:
+            stream = streams.setdefault(output["name"], NotebookNode(output | {"text": ""}))
+            stream["text"] += output["text"]
+        for name in sorted(streams, reverse=True):  # stdout, stderr
+            streams[name]["text"] = _overwrite(streams[name]["text"])
+            merged.append(streams[name])
     return merged
 
 
@@ -123,45 +121,38 @@ def _in_a_file(part: str) -> bool:
 
     What stays is the cell's own line and the error, which is what a reader needs.
     """
-    return _COLOUR.sub("", part).lstrip().startswith("File ")
+    return COLOUR.sub("", part).lstrip().startswith("File ")
+
+
+def values(output: NotebookNode) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """What an output shows: the table that a value stands in, its key there, its mime type or name."""
+    if output["output_type"] == "stream":
+        yield output, "text", output["name"]
+    elif output["output_type"] == "error":
+        yield output, "evalue", "error text"
+    else:
+        yield from ((output["data"], mime, mime) for mime in output["data"])
 
 
 def changed(outputs: Iterable[NotebookNode], change: Callable[[str, Any], Any]) -> list[NotebookNode]:
     """Copies of outputs, each value `change(mime type or name, value)`."""
-    found = []
-    for output in outputs:
-        copy = NotebookNode(output)
-        if output["output_type"] == "stream":
-            copy["text"] = change(output["name"], output["text"])
-        elif output["output_type"] == "error":
-            copy["evalue"] = change("error text", output["evalue"])
-        else:
-            copy["data"] = {mime: change(mime, value) for mime, value in output["data"].items()}
-        found.append(copy)
-    return found
-
-
-def texts(output: NotebookNode) -> list[str]:
-    """Every text of an output that a reader may see."""
-    if output["output_type"] == "stream":
-        return [output["text"]]
-    if output["output_type"] == "error":
-        return [output["evalue"], *(_COLOUR.sub("", line) for line in output["traceback"])]
-    return [
-        value
-        for mime, value in output["data"].items()
-        if isinstance(value, str) and mime not in ("image/png", "image/jpeg")
-    ]
+    copies = deepcopy(list(outputs))
+    for output in copies:
+        for table, key, name in values(output):
+            table[key] = change(name, table[key])
+    return copies
 
 
 def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
     """What must not be stored, each with its mend; empty for clean outputs."""
     found = []
     for output in outputs:
-        if output["output_type"] == "stream" and output["name"] == "stderr":
+        if output.get("name") == "stderr":
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
-        for text in texts(output):
+        texts = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
+        texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
+        for text in filter(lambda value: isinstance(value, str), texts):
             if path := _PATH.search(text):
                 found.append(f"an absolute path in its output ({path[0]}): print the name only")
             if address := _ADDRESS.search(text):

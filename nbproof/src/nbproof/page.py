@@ -6,17 +6,16 @@ import base64
 import html
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from nbproof.outputs import COLOUR
 from nbproof.settings import SETTINGS
 
 NAME = "notebook-report.html"
 PICTURES = "notebook-failures"
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -30,12 +29,7 @@ _HEAD = """<!DOCTYPE html>
 """
 
 
-class Report(NamedTuple):
-    """What the page shows of a failure: the place, pytest's message, the files of its pictures."""
-
-    place: str
-    message: str
-    pictures: list[str]
+Failure = tuple[str, str, list[str]]  # the place, pytest's message, the files of its pictures
 
 
 def place_of(path: Path, config: pytest.Config) -> str:
@@ -76,14 +70,13 @@ def save_pictures(path: Path, config: pytest.Config, cell: str, pictures: dict[s
     return paths
 
 
-def write(build: Path, failures: Iterable[Report]) -> Path:
+def write(build: Path, failures: Sequence[Failure]) -> Path:
     """Write the page, self-contained; its path."""
-    failures = list(failures)
     parts = [_HEAD, f"<h1>{len(failures)} failed</h1>\n"]
-    for failure in failures:
-        message = html.escape(_COLOUR.sub("", failure.message))
-        parts.append(f"<h2>{html.escape(failure.place)}</h2>\n<pre>{message}</pre>\n")
-        parts += map(_figure, failure.pictures)
+    for place, message, pictures in failures:
+        text = html.escape(COLOUR.sub("", message))
+        parts.append(f"<h2>{html.escape(place)}</h2>\n<pre>{text}</pre>\n")
+        parts += map(_figure, pictures)
     build.mkdir(parents=True, exist_ok=True)
     path = build / NAME
     path.write_text("".join(parts) + "</html>\n", encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from nbval.plugin import IPyNbFile
 
 from nbproof import report, settings
-from nbproof.nodes import CHECK, RUN, UPDATE, Cell, Notebook, verdict
+from nbproof.nodes import CHECK, RUN, UPDATE, Cell, Notebook
 
 SCATTERED = ("load", "worksteal")  # ways of pytest-xdist that would tear a notebook's cells apart
 
@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     # A folder that can't be written to has no cache, and that alone is no failure.
     config.addinivalue_line("filterwarnings", "default::pytest.PytestCacheWarning")
-    for plugin in (Swap(), report.Counts(), report.FailurePage(), report.Interruption()):
+    for plugin in (Swap(), report.Counts(), report.FailurePage()):
         config.pluginmanager.register(plugin, f"nbproof-{type(plugin).__name__}")
     if option.nbproof_verdicts and not hasattr(config, "workerinput"):
         config.pluginmanager.register(report.VerdictFile(Path(option.nbproof_verdicts)), "nbproof-verdicts")
@@ -78,7 +78,7 @@ class Swap:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if isinstance(item, Cell) and (failed := item.parent.failed_cell):
-            verdict(item)["outcome"] = "not run"
+            item.record["outcome"] = "not run"
             pytest.skip(f"not run: {failed} failed before")
 
     @pytest.hookimpl(wrapper=True)
@@ -88,7 +88,7 @@ class Swap:
         notebook = item.parent
         if isinstance(notebook, Notebook) and found.failed:
             if isinstance(item, Cell) and found.when != "teardown":
-                verdict(item)["outcome"] = "failed"
+                item.record["outcome"] = "failed"
                 notebook.failed_cell = notebook.failed_cell or item.name
             if hasattr(item, "in_a_line"):
                 notebook.error = notebook.error or item.in_a_line(call.excinfo.value)

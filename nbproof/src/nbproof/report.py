@@ -4,97 +4,86 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nbproof import page
-from nbproof.nodes import PROPERTY, Cell, Notebook, place
+from nbproof.nodes import Notebook
 
 KINDS = ("exact", "tolerant", "statistical", "not compared")
+AnyReport = pytest.CollectReport | pytest.TestReport
 
 
-def mark(report: pytest.CollectReport | pytest.TestReport, node: pytest.Item | pytest.Collector) -> None:
-    """Note in a notebook's report its place and its page's; a report tells no path on its own."""
+def mark(report: AnyReport, node: pytest.Item | pytest.Collector) -> None:
+    """Note in a notebook's report what it's about; a report tells no path on its own."""
     notebook = node if isinstance(node, Notebook) else node.parent
     if isinstance(notebook, Notebook):
         report.notebook = {
             "folder": str(page.folder(notebook.path, node.config)),
-            "place": notebook.place,
+            "notebook": notebook.place,
             "item": "" if node is notebook else node.name,
+            "record": getattr(node, "record", {}),
         }
 
 
-def record_of(report: pytest.TestReport) -> dict[str, Any]:
-    """A cell's verdict, from its report; empty for what is no cell."""
-    return next((value for name, value in report.user_properties if name == PROPERTY), {})
+def mark_of(report: AnyReport) -> dict[str, Any]:
+    """What was noted in a report; of what belongs to no notebook, its name."""
+    return getattr(report, "notebook", {"folder": "", "notebook": report.nodeid, "item": "", "record": {}})
 
 
 class Counts:
-    """Collects every cell's verdict from its report."""
+    """Ends the run with the count of each kind, and with what ran when it was interrupted (Ctrl-C)."""
 
     def __init__(self) -> None:
-        self.cells: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.cells: dict[tuple[str, str], dict[str, Any]] = {}
+        self.running = ""
+
+    def pytest_runtest_logstart(self, location: tuple[str, int, str]) -> None:
+        self.running = location[2]
+
+    def pytest_runtest_logfinish(self) -> None:
+        self.running = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if record := record_of(report):
-            self.cells[report.nodeid, record["notebook"], record["cell"]] = record
+        mark = mark_of(report)
+        if mark["record"]:
+            self.cells[mark["notebook"], mark["item"]] = mark["record"]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.cells:
-            return
-        write, found = terminalreporter.write_line, self.cells.values()
-        passed = Counter(v["kind"] for v in found if v["outcome"] == "passed")
-        others = Counter(v["outcome"] for v in found if v["outcome"] != "passed")
-        terminalreporter.section("notebook cells")
-        for v in found:
-            if v["outcome"] == "passed" and v["why"]:
-                write(f"{v['kind']}: {v['notebook']}, cell {v['cell']}: {v['why']}")
-        counts = [f"{passed[kind]} {kind}" for kind in KINDS]
-        counts += [f"{count} {outcome}" for outcome, count in sorted(others.items())]
-        write(f"{len(found)} cells: {', '.join(counts)}")
-
-
-class Interruption:
-    """Names the cell that ran when the run was interrupted (Ctrl-C)."""
-
-    def __init__(self) -> None:
-        self.item: pytest.Item | None = None
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self.item = item
-        done: Any = yield
-        self.item = None
-        return done
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if isinstance(self.item, Cell):
-            terminalreporter.write_line(f"interrupted in {place(self.item)}", red=True)
+        write = terminalreporter.write_line
+        if self.cells:
+            terminalreporter.section("notebook cells")
+            passed = {place: v for place, v in self.cells.items() if v["outcome"] == "passed"}
+            for (notebook, cell), v in passed.items():
+                if v["why"]:
+                    write(f"{v['kind']}: {notebook}, cell {cell}: {v['why']}")
+            kinds = Counter(v["kind"] for v in passed.values())
+            others = Counter(v["outcome"] for place, v in self.cells.items() if place not in passed)
+            counts = [f"{kinds[kind]} {kind}" for kind in KINDS]
+            counts += [f"{count} {outcome}" for outcome, count in sorted(others.items())]
+            write(f"{len(self.cells)} cells: {', '.join(counts)}")
+        if self.running:
+            write(f"interrupted in {self.running}", red=True)
 
 
 class FailurePage:
     """Collects every failure of a notebook, and writes the page when the run ends."""
 
     def __init__(self) -> None:
-        self.failures: dict[Path, list[page.Report]] = {}  # by the folder of their page
+        self.failures: dict[Path, list[page.Failure]] = {}  # by the folder of their page
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self._keep(report, [])
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._keep(report, record_of(report).get("pictures", []))
-
-    def _keep(self, report: pytest.CollectReport | pytest.TestReport, pictures: list[str]) -> None:
-        notebook = getattr(report, "notebook", None)
-        if notebook is None:
+    def pytest_runtest_logreport(self, report: AnyReport) -> None:
+        mark = mark_of(report)
+        if not mark["folder"]:
             return
-        failures = self.failures.setdefault(Path(notebook["folder"]), [])
+        failures = self.failures.setdefault(Path(mark["folder"]), [])
         if report.failed:
-            where = ", ".join(filter(None, (notebook["place"], notebook["item"])))
-            failures.append(page.Report(where, report.longreprtext, pictures))
+            where = ", ".join(filter(None, (mark["notebook"], mark["item"])))
+            failures.append((where, report.longreprtext, mark["record"].get("pictures", [])))
+
+    pytest_collectreport = pytest_runtest_logreport
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for build, failures in self.failures.items():
@@ -122,16 +111,15 @@ class VerdictFile:
         if report.when == "call" or not report.passed:
             self._write(report, report.outcome if report.when == "call" or report.skipped else "error")
 
-    def _write(self, report: pytest.CollectReport | pytest.TestReport, outcome: str) -> None:
-        notebook = getattr(report, "notebook", {"place": report.nodeid, "item": ""})
-        said = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    def _write(self, report: AnyReport, outcome: str) -> None:
+        mark = mark_of(report)
         verdict = {
-            "notebook": notebook["place"],
-            "item": notebook["item"],
+            "notebook": mark["notebook"],
+            "item": mark["item"],
             "outcome": outcome,
-            "said": said,
+            "said": report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext,
             "seconds": getattr(report, "duration", 0.0),
-            "record": record_of(report) if isinstance(report, pytest.TestReport) else {},
+            "record": mark["record"],
         }
         self.file.write(json.dumps(verdict) + "\n")
         self.file.flush()

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbproof.settings import Settings
+from nbproof.settings import Settings, SettingsError
 
 
-class SelectionError(Exception):
+class SelectionError(SettingsError):
     """No notebooks, or none of that number."""
 
 

@@ -20,7 +20,7 @@ TABLE = "tool.nbproof"
 
 
 class SettingsError(ValueError):
-    """A book's settings can't be used; the message names the setting and the rule."""
+    """What a book or a command asks for can't be done; the message names it and the rule."""
 
 
 class Hooks:
@@ -72,11 +72,9 @@ class Settings:
     bands: str = "bands.json"  # and the measured bands
     preludes: tuple[str, ...] = ()  # code that runs in a kernel before what is measured
     # the data sets that bands are measured on, and the variables that choose each
-    variants: Mapping[str, Mapping[str, str]] = field(
-        default_factory=lambda: {"data": {}}
-    )  # variables of each
+    variants: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"data": {}})
     wrong: tuple[str, ...] = ()  # results that bands must notice: what a prelude makes of NBPROOF_WRONG
-    mutate: Mapping[str, Any] = field(default_factory=dict)  # what `nbproof mutate` judges: see `mutate.Book`
+    mutate: Mapping[str, Any] = field(default_factory=dict)  # of `nbproof mutate`: see `baseline.Book`
     hooks: Hooks = field(default_factory=Hooks)
 
     def path(self, name: str) -> Path:

@@ -76,21 +76,18 @@ def run(settings: Settings, machine: Machine, paths: list[Path]) -> Run:
     return run_notebooks(settings, order, variables=machine.variables())
 
 
-def run_all(settings: Settings, machines: list[Machine], paths: list[Path]) -> dict[str, Any]:
-    """Every machine once, as many at a time as fit; the figures, and a line for each run."""
-    alarms, lines = [], {}
-    at_once = max(1, (os.cpu_count() or 1) // max(machine.threads for machine in machines))
-    with ThreadPoolExecutor(at_once) as pool:
+def run_all(settings: Settings, machines: list[Machine], paths: list[Path], figures: dict[str, Any]) -> None:
+    """Every machine of a number of threads once, as many at a time as fit, each into the figures."""
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // machines[0].threads)) as pool:
         runs = {machine: pool.submit(run, settings, machine, paths) for machine in machines}
         for machine, future in runs.items():
             found = future.result()
             deviating = sum(not v.record["identical"] for v in found.compared)
-            alarms += [f"{machine}: {v.notebook}, {v.item}: {v.in_a_line}" for v in found.failures]
-            lines[str(machine)] = {"cells": len(found.compared), "not to the letter": deviating}
-            print(f"{machine}: {len(found.compared)} cells, {deviating} not to the letter, "
-                  f"{len(found.failures)} false alarms", flush=True)  # fmt: skip
-    print(*alarms, sep="\n")
-    return {"notebooks": [path.name for path in paths], "runs": lines, "false alarms": alarms}
+            alarms = [f"{machine}: {v.notebook}, {v.item}: {v.in_a_line}" for v in found.failures]
+            figures["runs"][str(machine)] = {"cells": len(found.compared), "not to the letter": deviating}
+            figures["false alarms"] += alarms
+            said = f"{len(found.compared)} cells, {deviating} not to the letter, {len(alarms)} false alarms"
+            print(f"{machine}: {said}", *alarms, sep="\n", flush=True)
 
 
 def main(argv: list[str], settings: Settings) -> int:
@@ -106,16 +103,10 @@ def main(argv: list[str], settings: Settings) -> int:
         if args.part not in (None, name) or not paths:
             continue
         chosen = [machine for machine in machines if machine.aten in able][: args.most]
-        groups = [[m for m in chosen if m.threads == threads] for threads in (1, 2)]
-        found = [run_all(settings, group, paths) for group in groups if group]
-        figures = {
-            "notebooks": found[0]["notebooks"],
-            "runs": {k: v for part in found for k, v in part["runs"].items()},
-            "false alarms": [alarm for part in found for alarm in part["false alarms"]],
-            "not possible here": len(machines) - len(chosen),
-            "settings": store.circumstances(),
-        }
-        with store.changed(settings.path("results")) as results:
-            results[f"stability, {name} notebooks"] = figures
+        figures = {"notebooks": [path.name for path in paths], "runs": {}, "false alarms": []}
+        for _, group in itertools.groupby(chosen, lambda machine: machine.threads):
+            run_all(settings, list(group), paths, figures)
+        figures["not possible here"] = len(machines) - len(chosen)
+        store.keep(settings.path("results"), f"stability, {name} notebooks", figures)
         alarms += len(figures["false alarms"])
     return 1 if alarms else 0

@@ -55,6 +55,12 @@ def changed(path: Path) -> Iterator[dict[str, Any]]:
         write_atomically(path, (text + "\n").encode("utf-8"))
 
 
+def keep(path: Path, name: str, figures: dict[str, Any]) -> None:
+    """Store measured figures under their name in a JSON file, with what they depend on."""
+    with changed(path) as content:
+        content[name] = figures | {"settings": circumstances()}
+
+
 def circumstances() -> dict[str, str]:
     """What measured figures depend on: versions of packages, and the kind of machine."""
     versions = {}
