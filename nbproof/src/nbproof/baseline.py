@@ -56,12 +56,10 @@ class Baseline:
             part = CoverageData(str(file))
             part.read()
             ran.update(part)
-        self.reach = {
-            Path(name).relative_to(book.package.resolve()).with_suffix("").as_posix(): ran.contexts_by_lineno(
-                name
-            )
-            for name in ran.measured_files()
-        }
+        self.reach: dict[str, dict[int, list[str]]] = {}  # {module: {line: what runs it}}
+        for name in ran.measured_files():
+            module = Path(name).relative_to(book.package.resolve()).with_suffix("").as_posix()
+            self.reach[module] = ran.contexts_by_lineno(name)
 
     def reaching(self, fault: Fault) -> set[str]:
         """What runs the changed statement; all there is if it runs at import."""
