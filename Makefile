@@ -46,7 +46,7 @@ TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-r
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint lab update bench bands choose clean data
 .PHONY: assignments test-assignments example-class grade check test-course mutate-course
-.PHONY: book serve test-book test-browser
+.PHONY: book pdf serve test-book test-browser
 .PHONY: test-nbproof mutate mutate-outputs stability verdicts cost proof-table
 
 help:  ## this list
@@ -77,7 +77,7 @@ test-assignments: $(COURSE_TOOLS)  ## the tests of the problem sets and of their
 test-book: book  ## the tests of the web edition, on the site they build
 	@$(PYTEST) book
 
-test-browser: $(BROWSER) book  ## the site and JupyterLab in Chromium; screenshots in build/screenshots
+test-browser: $(BROWSER) book pdf  ## the site, the PDF and JupyterLab in Chromium
 	@OMP_NUM_THREADS=1 $(PYTEST) browser -n 2 --dist loadfile
 
 lint: $(STAMP)  ## ruff on modules and notebooks, oxlint on scripts
@@ -88,6 +88,9 @@ lab: $(STAMP)  ## JupyterLab on the notebooks
 
 book: $(WEB)  ## build the web edition into build/book; nothing is run
 	@$(PY) book/build.py
+
+pdf: $(WEB) $(BROWSER)  ## print the book into build/book.pdf, by Chromium
+	@$(PY) book/pdf.py
 
 serve:  ## show the web edition at http://localhost:8000
 	@test -f build/book/index.html || $(MAKE) book

@@ -1,3 +1,3 @@
 """Makes the modules of this folder importable by its tests."""
 
-collect_ignore = ["conf.py", "build.py"]  # Sphinx's settings, and a program
+collect_ignore = ["conf.py", "build.py", "pdf.py"]  # Sphinx's settings, and programs

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +18,13 @@ MATHJAX = ["tex-chtml.js", "output/chtml/fonts", "a11y", "input/tex/extensions"]
 
 
 def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Number what a page shows; the single page of the PDF holds all chapters."""
+    for part in list(doctree.findall(addnodes.start_of_file)):
+        number_chapter(part, part["docname"])
+    number_chapter(doctree, docname)
+
+
+def number_chapter(doctree: nodes.Element, docname: str) -> None:
     """Number the figures and the displayed formulas of chapter 7 from 7.1, and let links lead there."""
     if not (match := re.match(r"(\d\d)_", docname)):
         return
@@ -92,7 +100,7 @@ def name_for_readers_aloud(
 ) -> None:
     """Say what the theme and docutils leave unsaid: what an arrow unfolds, what a list is of."""
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
-    sidebar = context["generate_toctree_html"]
+    sidebar = context.get("generate_toctree_html")  # which the PDF hasn't
 
     def named(*args: Any, **options: Any) -> str:
         return re.sub(

@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
+from chromium import chromium
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -43,7 +43,6 @@ from playwright.sync_api import (
     Response,
     ViewportSize,
     expect,
-    sync_playwright,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,34 +50,19 @@ SITE = ROOT / "build" / "book"
 
 DESKTOP = ViewportSize(width=1280, height=900)
 
-NO_CHROMIUM = (
-    "These tests need Chromium or Chrome: apt-get install chromium (Debian), brew install chromium (macOS), "
-    "or name one: CHROMIUM=/path/to/chrome make test-browser"
-)
 NO_SITE = "There is no site yet: make book"
 
 
 # --- Chromium -----------------------------------------------------------------------------------
 
 
-def chromium_program() -> str | None:
-    """The browser that CHROMIUM names, or one under a usual name."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    if named := os.environ.get("CHROMIUM"):
-        return shutil.which(named)
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = chromium_program()
-    if program is None:
-        pytest.fail(NO_CHROMIUM, pytrace=False)
-    root = hasattr(os, "geteuid") and os.geteuid() == 0  # for whom Chromium has no sandbox
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"] if root else [])
-        yield browser
-        browser.close()
+@pytest.fixture(scope="session", name="chromium")
+def start_chromium() -> Iterator[Browser]:
+    try:
+        with chromium() as browser:
+            yield browser
+    except FileNotFoundError as missing:
+        pytest.fail(str(missing), pytrace=False)
 
 
 class Faults(list[str]):
@@ -270,7 +254,7 @@ class Lab:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
         waiting = self.page.locator(".jp-CodeCell .jp-InputPrompt", has_text="*")
-        waiting.first.wait_for()
+        waiting.first.wait_for(state="attached")  # it may be out of sight, and then isn't drawn
         expect(waiting).to_have_count(0, timeout=patience * 1000)
         self.kernel("idle").wait_for()
 
