@@ -58,11 +58,14 @@ NO_SITE = "There is no site yet: make book"
 
 @pytest.fixture(scope="session", name="chromium")
 def start_chromium() -> Iterator[Browser]:
+    missing = ""
     try:
         with chromium() as browser:
             yield browser
-    except FileNotFoundError as missing:
-        pytest.fail(str(missing), pytrace=False)
+    except FileNotFoundError as error:
+        missing = str(error)
+    if missing:
+        pytest.fail(missing, pytrace=False)
 
 
 class Faults(list[str]):
@@ -187,6 +190,7 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": True,
         "IdentityProvider.token": "",
+        "ServerApp.disable_check_xsrf": True,  # so that a test can end its kernels
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     environment = {
@@ -264,5 +268,8 @@ def lab(chromium: Browser, lab_server: str) -> Iterator[Lab]:
     faults = Faults(context, lab_server)
     yield Lab(context.new_page(), lab_server)
     noticed = list(faults)
+    kernels = f"{lab_server}/api/kernels"
+    for kernel in context.request.get(kernels).json():
+        context.request.delete(f"{kernels}/{kernel['id']}")
     context.close()
     assert not noticed

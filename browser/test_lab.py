@@ -12,12 +12,12 @@ TRAINED = settings.load(ROOT).slow  # the numbers of the chapters that train net
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 QUICK = [file.name for file in CHAPTERS if file.name[:2] not in TRAINED]
 
-# For each cell of code, the kinds of its outputs.
+# For each cell of code, the kinds of its outputs. A picture must have arrived.
 OUTPUTS = """[...document.querySelectorAll(".jp-Notebook .jp-CodeCell")].map(cell => {
-    const has = (kind, selector) => cell.querySelector(`.jp-OutputArea ${selector}`) ? [kind] : []
-    return [...has("text", ".jp-RenderedText"), ...has("picture", ".jp-RenderedImage img")]
+    const pictures = [...cell.querySelectorAll(".jp-OutputArea .jp-RenderedImage img")]
+    const text = cell.querySelector(".jp-OutputArea .jp-RenderedText") ? ["text"] : []
+    return pictures.some(picture => picture.naturalWidth > 50) ? [...text, "picture"] : text
 })"""
-SMALL = """[...document.querySelectorAll(".jp-RenderedImage img")].filter(image => image.naturalWidth < 50)"""
 
 
 def kinds(output: nbformat.NotebookNode) -> set[str]:
@@ -34,4 +34,5 @@ def test_a_chapter_runs(name: str, patience: int, lab: Lab) -> None:
     lab.run_all(patience)
     stored = [sorted(set().union(*map(kinds, cell.outputs)), reverse=True) for cell in cells]
     assert page.evaluate(OUTPUTS) == stored
+    page.locator(".jp-RenderedImage img").first.scroll_into_view_if_needed()
     page.screenshot(path=ROOT / "build" / "screenshots" / f"lab-{name[:2]}.png")
