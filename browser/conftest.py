@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -37,7 +38,6 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
-    Locator,
     Page,
     Request,
     Response,
@@ -58,11 +58,14 @@ NO_SITE = "There is no site yet: make book"
 
 @pytest.fixture(scope="session", name="chromium")
 def start_chromium() -> Iterator[Browser]:
+    missing = ""
     try:
         with chromium() as browser:
             yield browser
-    except FileNotFoundError as missing:
-        pytest.fail(str(missing), pytrace=False)
+    except FileNotFoundError as error:
+        missing = str(error)
+    if missing:
+        pytest.fail(missing, pytrace=False)
 
 
 class Faults(list[str]):
@@ -187,6 +190,7 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": True,
         "IdentityProvider.token": "",
+        "ServerApp.disable_check_xsrf": True,  # so that a test can end its kernels
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     environment = {
@@ -240,23 +244,21 @@ class Lab:
     address: str
 
     def open(self, name: str) -> Page:
-        """Open a notebook and wait for its kernel."""
+        """Open a chapter, and wait until all its cells and its kernel are there."""
         self.page.goto(f"{self.address}/lab/tree/{name}?reset")
-        self.kernel("idle").wait_for()
+        cells = nbformat.read(ROOT / "notebooks" / name, as_version=4).cells
+        expect(self.page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(cells), timeout=PATIENCE * 1000)
+        # The notebook's own mark says Idle before there is a kernel.
+        self.page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
         return self.page
 
-    def kernel(self, status: str) -> Locator:
-        """The circle in the notebook's toolbar, when it says that the kernel is idle, busy …"""
-        return self.page.locator(f".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status={status}]")
-
     def run_all(self, patience: float = PATIENCE) -> None:
-        """Choose Run All Cells from the menu, and wait until every cell has run; so many seconds at most."""
+        """Choose Run All Cells from the menu, and wait until all have run; so many seconds at most."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        waiting = self.page.locator(".jp-CodeCell .jp-InputPrompt", has_text="*")
-        waiting.first.wait_for(state="attached")  # it may be out of sight, and then isn't drawn
-        expect(waiting).to_have_count(0, timeout=patience * 1000)
-        self.kernel("idle").wait_for()
+        tooltip = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator-tooltip")
+        done = re.compile(r"Kernel status: Idle\s*Executed \d+ cells")
+        expect(tooltip).to_have_text(done, timeout=patience * 1000)
 
 
 @pytest.fixture
@@ -266,5 +268,8 @@ def lab(chromium: Browser, lab_server: str) -> Iterator[Lab]:
     faults = Faults(context, lab_server)
     yield Lab(context.new_page(), lab_server)
     noticed = list(faults)
+    kernels = f"{lab_server}/api/kernels"
+    for kernel in context.request.get(kernels).json():
+        context.request.delete(f"{kernels}/{kernel['id']}")
     context.close()
     assert not noticed
