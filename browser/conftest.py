@@ -191,6 +191,9 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "ServerApp.allow_root": True,
         "IdentityProvider.token": "",
         "ServerApp.disable_check_xsrf": True,  # so that a test can end its kernels
+        # A server whose tests were killed ends by itself.
+        "MappingKernelManager.cull_idle_timeout": 900,
+        "ServerApp.shutdown_no_activity_timeout": 900,
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     environment = {
