@@ -8,7 +8,7 @@ from golden_notebooks import BAND, IGNORE, Golden, code
 from nbformat.v4 import new_markdown_cell
 
 from nbproof import commands, mutate_outputs
-from nbproof.changes import HARMLESS, Change, changes, last_digit_changed, moved
+from nbproof.changes import HARMLESS, INTEGER, Change, changes, last_digit_changed, moved
 from nbproof.compare import Tolerance
 from nbproof.harness import run_notebooks
 from nbproof.settings import Settings
@@ -29,6 +29,10 @@ CELLS = [
     code("error", "raise ValueError('4 pixels')", tags=["raises-exception"]),
     code("result", "print('accuracy', 0.75)", tags=["headline"]),
 ]
+
+
+def test_an_exponent_is_no_integer():
+    assert INTEGER.findall("3 layers, size-4, checked to 1e-6 and 2E+8, 0.5") == ["3", "4"]
 
 
 @pytest.mark.parametrize(

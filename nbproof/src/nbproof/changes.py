@@ -21,7 +21,7 @@ from nbproof.settings import Settings
 TENTH = "a number moved by a tenth of its tolerance"
 INTEGER_TRAINED = "an integer that training gives changed"
 HARMLESS = (TENTH, INTEGER_TRAINED)  # these must pass
-INTEGER = re.compile(r"(?<![\w.])\d+(?!\.?\d|\w)")
+INTEGER = re.compile(r"(?<![\w.])(?<!\d[eE][-+])\d+(?!\.?\d|\w)")  # not an exponent, which has a tolerance
 WORD = re.compile(r"[A-Za-z]{3,}")
 PNG = "image/png"
 
