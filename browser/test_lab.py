@@ -8,10 +8,9 @@ from conftest import ROOT, Lab
 from playwright.sync_api import Locator, expect
 
 from nbproof import settings
+from nbproof.select import select
 
-TRAINED = settings.load(ROOT).slow  # the numbers of the chapters that train networks
-CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-QUICK = [file.name for file in CHAPTERS if file.name[:2] not in TRAINED]
+QUICK = [file.name for file in select(settings.load(ROOT), fast=True)]  # the chapters that train nothing
 
 # For each cell of code, the kinds of its outputs. A picture must have arrived.
 OUTPUTS = """[...document.querySelectorAll(".jp-Notebook .jp-CodeCell")].map(cell => {

@@ -9,6 +9,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from d2lmini import corr2d, watch
+from d2lmini.watch.page import words
 from d2lmini.watch.playground import picture
 from d2lmini.watch.scene import Scene, to_text
 
@@ -45,14 +46,9 @@ def page(chromium: Browser):
     assert not errors
 
 
-def words(scene: Scene, step: int) -> list[str]:
+def said(scene: Scene, step: int) -> list[str]:
     """What each panel should say at a step."""
-    found = []
-    for panel, texts in zip(scene.panels, scene.texts(step), strict=True):
-        columns = panel.shape[1]
-        rows = [" ".join(texts[i : i + columns]) for i in range(0, len(texts), columns)]
-        found.append(f"{panel.name}: {'; '.join(rows)}")
-    return found
+    return [words(panel, texts) for panel, texts in zip(scene.panels, scene.texts(step), strict=True)]
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -63,7 +59,7 @@ def test_every_step_shows_what_the_scene_says(page, name):
         expect(figure.locator("figcaption")).to_have_text(step.say)
         expect(figure.locator(".count")).to_have_text(f"step {number + 1} of {len(scene.steps)}")
         panels = figure.locator("svg").all()
-        assert [panel.get_attribute("aria-label") for panel in panels] == words(scene, number)
+        assert [panel.get_attribute("aria-label") for panel in panels] == said(scene, number)
         for i, panel in enumerate(panels):
             frames = {*step.lit.get(i, ()), *step.picked.get(i, ())}
             assert panel.locator("rect.lit, rect.picked").count() == len(frames)
@@ -202,7 +198,7 @@ def test_a_playground_starts_with_the_scene_that_its_pictures_show(page):
     figure = shown(page, playground)
     for number in range(len(playground.scene.steps)):
         labels = [panel.get_attribute("aria-label") for panel in figure.locator("svg").all()]
-        assert labels == words(playground.scene, number)
+        assert labels == said(playground.scene, number)
         expect(figure.locator("figcaption")).to_have_text(playground.scene.steps[number].say)
         if number + 1 < len(playground.scene.steps):
             figure.get_by_role("button", name="Next").click()

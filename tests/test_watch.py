@@ -33,6 +33,11 @@ def numbers(texts: list[str]) -> list[float]:
     return [to_number(text) for text in texts]
 
 
+def last_texts(scene: Scene) -> list[list[str]]:
+    """What stands in the panels at the end."""
+    return scene.texts(len(scene.steps) - 1)
+
+
 def panels(scene: Scene, start: str) -> list[int]:
     """The panels whose names begin so."""
     return [i for i, panel in enumerate(scene.panels) if panel.name.startswith(start)]
@@ -60,7 +65,7 @@ def test_cross_correlation_shows_what_torch_computes(data):
         assert below == value
         assert all(len(step.lit[c]) == kh * kw for c in range(ci))
         assert to_number(step.say.split("= ")[-1]) == value
-    shown = [numbers(scene.texts(len(scene.steps) - 1)[panel]) for panel in outputs]
+    shown = [numbers(last_texts(scene)[panel]) for panel in outputs]
     assert shown == expected.flatten(1).tolist()
 
 
@@ -86,14 +91,14 @@ def test_pooling_shows_what_torch_computes(data):
     for mode, torchs in (("max", F.max_pool2d), ("avg", F.avg_pool2d)):
         scene = watch.pool2d(X, k, mode, padding=p, stride=s)
         expected = torchs(X[None].double(), k, s, p)[0].flatten()
-        shown = torch.tensor(numbers(scene.texts(len(scene.steps) - 1)[1])).double()
+        shown = torch.tensor(numbers(last_texts(scene)[1])).double()
         torch.testing.assert_close(shown, expected, rtol=0, atol=5.1e-4)  # three digits of a fraction
 
 
 def test_height_and_width_may_have_settings_of_their_own():
     scene = watch.corr2d(X, K, padding=(1, 0), stride=(3, 2), dilation=(2, 1))
     expected = F.conv2d(X[None, None], K[None, None], None, (3, 2), (1, 0), (2, 1))
-    assert numbers(scene.texts(len(scene.steps) - 1)[-1]) == expected.flatten().tolist()
+    assert numbers(last_texts(scene)[-1]) == expected.flatten().tolist()
     assert scene.steps[0].lit[0] == [0, 1, 6, 7]
 
 
@@ -119,7 +124,7 @@ def test_the_way_back_through_pooling_is_autograds(data):
         G = data.draw(integers(*Y.shape))
         Y.backward(G.double())
         scene = watch.pool2d_backward(X, G, k, mode, s)
-        shown = torch.tensor(numbers(scene.texts(len(scene.steps) - 1)[2])).double()
+        shown = torch.tensor(numbers(last_texts(scene)[2])).double()
         torch.testing.assert_close(shown, pixels.grad.flatten(), rtol=0, atol=5.1e-4)
 
 
@@ -132,7 +137,7 @@ def test_a_transposed_convolution_shows_what_torch_computes(data):
     scene = watch.conv_transpose2d(X, K, padding=p, stride=s)
     full = F.conv_transpose2d(X[None, None].double(), K[None, None].double(), stride=s)[0, 0]
     inside = F.conv_transpose2d(X[None, None].double(), K[None, None].double(), stride=s, padding=p)[0, 0]
-    texts = scene.texts(len(scene.steps) - 1)[3]
+    texts = last_texts(scene)[3]
     assert numbers(texts) == full.flatten().tolist()
     kept = [to_number(text) for cell, text in enumerate(texts) if not scene.panels[3].is_padding(cell)]
     assert kept == inside.flatten().tolist()
@@ -206,7 +211,7 @@ def test_every_panel_has_a_drawing_with_words_where_no_script_runs(name):
     before_the_script = SCENES[name]._repr_mimebundle_()["text/html"].split("<style>")[0]
     drawings = re.findall(r'<img alt="([^"]+)" src="data:image/svg\+xml,([^"]+)">', before_the_script)
     assert [alt.split(":")[0] for alt, _ in drawings] == [panel.name for panel in scene.panels]
-    last = scene.texts(len(scene.steps) - 1)
+    last = last_texts(scene)
     for panel, texts, (_, address) in zip(scene.panels, last, drawings, strict=True):
         drawn = ElementTree.fromstring(address.replace("%23", "#").replace("%22", '"').replace("%25", "%"))
         written = [each.text or "" for each in drawn.iter("{http://www.w3.org/2000/svg}text")]

@@ -78,8 +78,7 @@ def ways(sizes: Sequence[int], windows: Sequence[Sequence[int]], place: tuple[in
     found = [way]
     for n, (k, s, p) in zip(reversed(sizes[:-1]), reversed(windows), strict=True):
         ones = torch.ones(1, 1, k, k, dtype=torch.int64)
-        painted = conv_transpose2d(found[0][None, None], ones, stride=s)[0, 0]  # up to n + 2p pixels
-        back = torch.zeros(n + 2 * p, n + 2 * p, dtype=torch.int64)
-        back[: painted.shape[0], : painted.shape[1]] = painted
-        found.insert(0, back[p : n + p, p : n + p])
+        unread = (n + 2 * p - k) % s  # at the end of the padded map: no window reaches there
+        back = conv_transpose2d(found[0][None, None], ones, stride=s, padding=p, output_padding=unread)
+        found.insert(0, back[0, 0])
     return found

@@ -7,6 +7,7 @@ run, the drawings show the scene half way, with all its results filled in.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -17,30 +18,34 @@ from d2lmini.watch.scene import Panel, Scene
 LOOK = {"cell": CELL, "head": HEAD, "letter": LETTER, "frame": FRAME, "greys": GREYS, "signed": SIGNED}
 
 
-def bundle(scene: Scene) -> dict[str, str]:
-    """The scene for every kind of reader: a page, one drawing, a line of text."""
-    call = f"watch(figure, {to_script(data_of(scene))}, {to_script(LOOK)});"
-    return {
-        "text/html": page(scene, ["watch.js"], call),
-        "image/svg+xml": drawing(scene),
-        "text/plain": repr(scene),
-    }
-
-
-def page(scene: Scene, scripts: list[str], call: str) -> str:
-    """HTML with the drawings and the caption, and a script that puts the moving figure in their place.
+def bundle(scene: Scene, text: str, scripts: Sequence[str], call: str) -> dict[str, str]:
+    """A figure for every kind of reader: a page, one drawing, a line of text.
 
     Args:
         scene: what the drawings show.
+        text: the line.
         scripts: the names of files of this folder, which define functions.
         call: what to do with them; `figure` is the element.
     """
+    texts = drawn_texts(scene)
+    drawings = panel_drawings(scene, texts)
+    return {
+        "text/html": page(scene, texts, drawings, scripts, call),
+        "image/svg+xml": drawing(scene, drawings),
+        "text/plain": text,
+    }
+
+
+def page(
+    scene: Scene, texts: Sequence[list[str]], drawings: Sequence[str], scripts: Sequence[str], call: str
+) -> str:
+    """HTML with the drawings and the caption, and a script that puts the moving figure in their place."""
     here = files("d2lmini.watch")
     style = here.joinpath("watch.css").read_text(encoding="utf-8")
     code = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in scripts)
     pictures = "\n".join(
-        f'<img alt="{escape(words(panel, texts))}" src="{as_address(svg)}">'
-        for panel, texts, svg in zip(scene.panels, drawn_texts(scene), panel_drawings(scene), strict=True)
+        f'<img alt="{escape(words(panel, said))}" src="{as_address(svg)}">'
+        for panel, said, svg in zip(scene.panels, texts, drawings, strict=True)
     )
     return (
         f'<figure class="d2l-watch" role="group" aria-label="{escape(scene.title)}" '
@@ -64,20 +69,20 @@ def drawn_texts(scene: Scene) -> list[list[str]]:
     return [now[i] if panel.passing else last[i] for i, panel in enumerate(scene.panels)]
 
 
-def panel_drawings(scene: Scene) -> list[str]:
+def panel_drawings(scene: Scene, texts: Sequence[list[str]]) -> list[str]:
     """An SVG for each panel, at the middle step."""
     step = scene.steps[middle(scene)]
-    panels = zip(scene.panels, drawn_texts(scene), scene.scales(), strict=True)
+    panels = zip(scene.panels, texts, scene.scales(), strict=True)
     return [
-        draw_panel(panel, texts, scale, step.lit.get(i, ()), step.picked.get(i, ()))
-        for i, (panel, texts, scale) in enumerate(panels)
+        draw_panel(panel, said, scale, step.lit.get(i, ()), step.picked.get(i, ()))
+        for i, (panel, said, scale) in enumerate(panels)
     ]
 
 
-def drawing(scene: Scene) -> str:
+def drawing(scene: Scene, drawings: Sequence[str]) -> str:
     """All panels side by side as one SVG, for programs that take no HTML."""
     gap, x, parts = 24, 0, []
-    for panel, svg in zip(scene.panels, panel_drawings(scene), strict=True):
+    for panel, svg in zip(scene.panels, drawings, strict=True):
         parts.append(svg.replace("<svg ", f"<svg x='{x}' ", 1))
         x += panel_size(panel)[0] + gap
     width, height = x - gap, max(panel_size(panel)[1] for panel in scene.panels)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from d2lmini._checks import check_int
 from d2lmini.watch.correlation import corr2d
-from d2lmini.watch.page import LOOK, drawing, page, to_script
+from d2lmini.watch.page import LOOK, bundle, to_script
 from d2lmini.watch.scene import Scene
 
 LIMITS = {"n": (1, 10), "kernel_size": (1, 5), "padding": (0, 4), "stride": (1, 4), "dilation": (1, 3)}
@@ -35,11 +35,7 @@ class Playground:
             "kernel": kernel(5).tolist(),
         }
         call = f"playground(figure, {to_script(start)}, {to_script(LOOK)});"
-        return {
-            "text/html": page(self.scene, ["watch.js", "playground.js"], call),
-            "image/svg+xml": drawing(self.scene),
-            "text/plain": repr(self),
-        }
+        return bundle(self.scene, repr(self), ["watch.js", "playground.js"], call)
 
 
 def playground(

@@ -90,9 +90,10 @@ class Scene:
         return f"Scene({self.title!r}, {len(self.steps)} step{'s' * (len(self.steps) != 1)})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from d2lmini.watch.page import bundle  # what draws knows scenes, and no scene knows how it is drawn
+        from d2lmini.watch import page  # what draws knows scenes, and no scene knows how it is drawn
 
-        return bundle(self)
+        call = f"watch(figure, {page.to_script(page.data_of(self))}, {page.to_script(page.LOOK)});"
+        return page.bundle(self, repr(self), ["watch.js"], call)
 
     def texts(self, step: int) -> list[list[str]]:
         """What the cells of each panel say after a step, row by row."""
