@@ -5,10 +5,10 @@ from __future__ import annotations
 import nbformat
 import pytest
 from conftest import ROOT, Lab
+from nbproof.select import select
 from playwright.sync_api import Locator, expect
 
 from nbproof import settings
-from nbproof.select import select
 
 QUICK = [file.name for file in select(settings.load(ROOT), fast=True)]  # the chapters that train nothing
 
