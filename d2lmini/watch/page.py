@@ -120,7 +120,7 @@ def data_of(scene: Scene) -> dict[str, Any]:
         }
         for step in scene.steps
     ]
-    return {"title": scene.title, "panels": panels, "steps": steps}
+    return {"panels": panels, "steps": steps}
 
 
 def to_script(data: Any) -> str:

@@ -1,7 +1,7 @@
 // Settings to try. `playground(figure, start, look)` puts the controls into `figure` and computes, with
 // nothing but what stands here, what the scene is for every setting.
 
-/* global element, watch */
+/* global element, toNumber, watch */
 
 const LIMITS = { n: [1, 10], k: [1, 5], p: [0, 4], s: [1, 4], d: [1, 3] };
 const MEANING = { n: "pixels", k: "kernel", p: "padding", s: "stride", d: "dilation" };
@@ -65,7 +65,7 @@ function correlation(picture, kernel, { n, k, p, s, d }, size) {
   const unread = [...padded.keys()].filter(
     (cell) => !read.has(cell) && inside(Math.floor(cell / width)) && inside(cell % width),
   );
-  const products = steps.flatMap((step) => step.write[2].map((text) => Number(text.replace("−", "-"))));
+  const products = steps.flatMap((step) => step.write[2].map(toNumber));
   const scale = (values) => [Math.max(...values.map(Math.abs)), Math.min(...values) < 0];
   const blank = () => "";
   const panel = (name, shown, values, padding = 0, crossed = []) => (
@@ -77,7 +77,7 @@ function correlation(picture, kernel, { n, k, p, s, d }, size) {
     panel("products", rows(weights, k, blank), products),
     panel("output", rows(results, size, blank), results),
   ];
-  return { scene: { title: "Playground", panels, steps }, unread };
+  return { scene: { panels, steps }, unread };
 }
 
 // oxlint-disable-next-line no-unused-vars -- page.py calls it
