@@ -2,8 +2,23 @@
 
 import proof_tables
 import pytest
+import verdicts
 
 from nbproof import store
+
+pytest_plugins = ["pytester"]
+FAULTS = """
+import pytest
+
+@pytest.mark.parametrize("n", [1, 2], ids=["right", "wrong"])
+def test_disk_full(n, record_property):
+    "fail | say so"
+    record_property("verdict", "fails")
+    assert n == 1
+
+def test_network():
+    pytest.skip("there is none")
+"""
 
 COUNTS = {
     "a word changed": {"made": 3, "right": 2},
@@ -57,6 +72,17 @@ def test_the_courses_figures_name_who_survived():
     }
     page = proof_tables.course_page(found)
     assert "| 3 of 4 |" in page and "| 2 of 2 |" in page and "off by one" in page and "torch 2.9" in page
+
+
+def test_each_fault_of_the_machine_has_a_row_and_a_wrong_verdict_is_bold(pytester):
+    pytester.makepyfile(FAULTS)
+    rows = verdicts.Rows()
+    pytester.inline_run("-p", "no:cacheprovider", plugins=[rows])
+    assert [row[:3] for row in rows.rows] == [
+        ("disk full: right", "fail \\| say so", "fails"),
+        ("disk full: wrong", "fail \\| say so", "**fails: AssertionError: assert 2 == 1**"),
+        ("network", "", "not tried: there is none"),
+    ]
 
 
 def test_a_readme_without_its_marks_is_refused():

@@ -7,27 +7,52 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from nbproof.columns import table
+
+from nbproof import store
+
 TESTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(TESTS.parent / "nbproof" / "tests"))
+OF_NBPROOF = TESTS.parent / "nbproof" / "tests"
+FAULTS = [TESTS / "test_machine_faults_of_data.py", OF_NBPROOF / "test_machine_faults.py"]
 
-import golden_verdicts  # noqa: E402
-import machine_faults  # noqa: E402
-import machine_faults_of_data  # noqa: E402
-from golden_notebooks import BAD, GOOD  # noqa: E402
 
-from nbproof import provoke, store  # noqa: E402
+class Rows:
+    """A plugin of pytest: a row for each test of a fault."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, ...]] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Function, call: pytest.CallInfo) -> Iterator[None]:
+        report = yield
+        if report.when == "call" or not report.passed:
+            said = dict(report.user_properties).get("verdict", "says nothing")
+            if report.skipped:
+                said = f"not tried: {call.excinfo.value}"
+            elif report.failed:
+                said = f"**{said}: {call.excinfo.exconly().splitlines()[0]}**"
+            name = item.name.removeprefix("test_").replace("_", " ").replace("[", ": ").rstrip("]")
+            cells = (name, item.function.__doc__ or "", said[:200], f"{report.duration:.1f}")
+            self.rows.append(tuple(cell.replace("|", "\\|") for cell in cells))
+        return report
 
 
 def main() -> int:
     """Both tables; 1 if a verdict of nbproof's is wrong."""
-    scenarios = [*machine_faults_of_data.SCENARIOS, *machine_faults.SCENARIOS]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+    sys.path.insert(0, str(OF_NBPROOF))
+    import golden_verdicts
+    from golden_notebooks import BAD, GOOD
+
+    faults = Rows()
+    pytest.main(["-q", "-p", "no:cacheprovider", *map(str, FAULTS)], plugins=[faults])
+    with tempfile.TemporaryDirectory() as folder:
         tables = {
             "golden notebooks": golden_verdicts.table(GOOD + BAD, Path(folder)),
-            "faults of the machine": provoke.table(scenarios, list(pool.map(provoke.find, scenarios))),
+            "faults of the machine": table(("fault", "must", "verdict", "seconds"), faults.rows),
         }
     for name, lines in tables.items():
         store.keep(TESTS / "proofs.json", name, {"table": lines})
