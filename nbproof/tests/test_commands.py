@@ -171,7 +171,8 @@ def test_run_says_in_a_line_that_it_cant_write_its_copies(book, nbproof):
 @pytest.mark.parametrize(
     ("setting", "says"),
     [("speed = 1", "unknown setting 'speed'"), ("slow = 7", "slow (=7) must be a tuple"),
-     ("[", "can't be read"), ("hooks = 'no.py'", "there is no Python file")],
+     ("[", "can't be read"), ("hooks = 'no.py'", "there is no Python file"),
+     ("pattern = '**/*.ipynb'", "pattern (='**/*.ipynb') must be of names in one folder")],
 )  # fmt: skip
 def test_settings_that_cant_be_used_are_named(book, nbproof, setting, says):
     (book / "pyproject.toml").write_text(f"[tool.nbproof]\n{setting}")

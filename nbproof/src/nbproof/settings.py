@@ -54,7 +54,7 @@ class Settings:
     key: str = "nbproof"  # of a cell's metadata, under which its promises stand
     noun: str = "notebook"  # what a message calls one
     notebooks: str = "."  # the folder of the commands' notebooks
-    pattern: str = "*.ipynb"  # and their names; a leading number selects: NN_name.ipynb
+    pattern: str = "*.ipynb"  # and their names in it; a leading number selects: NN_name.ipynb
     slow: tuple[str, ...] = ()  # the numbers of those that take minutes
     build: str = "build"  # where pages, pictures and executed copies go
     update: str = "nbproof update"  # the command that stores outputs, as messages name it
@@ -118,6 +118,8 @@ def load(root: Path) -> Settings:
             kind = "int" if wanted is None else type(wanted).__name__
             raise SettingsError(f"{TABLE}.{name} (={value!r}) must be a {kind}")
         given[name] = value
+    if "/" in given.get("pattern", ""):  # copies of two notebooks of one name would be one
+        raise SettingsError(f"{TABLE}.pattern (={given['pattern']!r}) must be of names in one folder")
     return dataclasses.replace(default, **given)
 
 
