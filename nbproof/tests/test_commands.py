@@ -172,10 +172,13 @@ def test_run_says_in_a_line_that_it_cant_write_its_copies(book, nbproof):
     ("setting", "says"),
     [("speed = 1", "unknown setting 'speed'"), ("slow = 7", "slow (=7) must be a tuple"),
      ("[", "can't be read"), ("hooks = 'no.py'", "there is no Python file"),
-     ("pattern = '**/*.ipynb'", "pattern (='**/*.ipynb') must be of names in one folder")],
+     ("hooks = 'broken.py'", "broken.py can't be loaded: SyntaxError"),
+     ("conditions = { data = 'full' }", "must have a list for each"),
+     ("environment = { SEED = 1 }", "must have a str for each")],
 )  # fmt: skip
 def test_settings_that_cant_be_used_are_named(book, nbproof, setting, says):
     (book / "pyproject.toml").write_text(f"[tool.nbproof]\n{setting}")
+    (book / "broken.py").write_text("def lacking(")
     exit_code, out, err = nbproof("list")
     assert (exit_code, out) == (2, []) and says in err and "Traceback" not in err
 
@@ -193,3 +196,25 @@ def test_selecting_notebooks(book, nbproof):
     assert nbproof("list", "--reverse", "--fast")[1] == [str(book / "02_b.ipynb"), str(book / "01_a.ipynb")]
     with pytest.raises(select.SelectionError, match="no chapter 3"):
         stems("3")
+    with pytest.raises(select.SelectionError, match="all that are asked for are slow"):
+        stems("7", fast=True)
+    assert [select.plain(number) for number in ("00", "07", "a0")] == ["0", "7", "a0"]
+
+
+def test_two_notebooks_of_one_name_are_refused(book, nbproof):
+    (book / "pyproject.toml").write_text(BOOK.replace("[0-9][0-9]_*", "*/*"))
+    for folder in ("first", "second"):
+        (book / folder).mkdir()
+        Golden("01_a", []).write(book / folder)
+    assert nbproof("run") == (
+        2,
+        [],
+        "run: two chapters are named 01_a.ipynb: give one of them another name\n",
+    )
+
+
+def test_a_run_that_pytest_refuses_isnt_told_as_good(book, nbproof):
+    Golden("01_good", [HEAD]).write(book)
+    (book / "conftest.py").write_text("def lacking(")
+    exit_code, lines, err = nbproof("run")
+    assert (exit_code, lines) == (2, []) and err.endswith("run: pytest ended with code 4\n")

@@ -49,6 +49,7 @@ def test_numbers_that_agree(stored, new):
         ("61706", "61707"),  # integers are exact
         ("torch.Size([28, 28])", "torch.Size([28, 29])"),
         ("28x28", "28x29"),
+        ("1000000. of them", "1000001. of them"),  # whole numbers are exact too, in arrays and sentences
         ("0.5", "0.6"),
         ("0.79", "0.80"),
         ("lr 0.0001", "lr 0.0002"),  # a unit of the last place is 100 %
@@ -153,6 +154,14 @@ def figure(title="epoch 3", lines=2, legend=("train", "test"), size=(40, 60)):
         ([printed("epoch 5: 0.647\n")], [printed("epoch 5: 0.446\n")], (), False),
         ([printed("epochs: 5, then 0.647\n")], [printed("epochs: 12, then 0.601\n")], (), False),
         ([printed("epochs: 5, then 0.647\n")], [printed("epochs: 12, then 0.601\n")], ["integers"], True),
+        ([printed("best epoch:  9")], [printed("best epoch: 10")], ["integers"], True),
+        (
+            [printed("it moved by -3 at epoch 7.")],
+            [printed("it moved by 2 at epoch 12.")],
+            ["integers"],
+            True,
+        ),
+        ([printed("after  3 of  0.5")], [printed("after 12 of 0.9")], ["integers"], False),
         ([printed("61,706 weights")], [printed("61,707 weights")], (), False),
         ([PRINTED, DRAWN], [PRINTED, drawn(png(255 - PICTURE))], (), True),
         ([DRAWN], [drawn(png(PICTURE[:30]))], (), False),

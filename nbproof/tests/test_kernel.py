@@ -19,10 +19,11 @@ def test_the_kernel_is_this_python_whatever_the_user_has_registered(tmp_path, mo
 def test_the_kernels_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "live")
     monkeypatch.setenv("SECRET", "1")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     settings = Settings(tmp_path, threads=2, dropped=("SECRET",), environment={"BOOK": "1"})
     env = kernel.environment(settings, {"DATA": "few"})
-    assert not {"JPY_SESSION_NAME", "SECRET"} & set(env)
+    assert not {"JPY_SESSION_NAME", "SECRET", "PYTHONOPTIMIZE"} & set(env)
     assert (env["OMP_NUM_THREADS"], env["BOOK"], env["DATA"]) == ("2", "1", "few")
     assert "OMP_NUM_THREADS" not in kernel.environment(Settings(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

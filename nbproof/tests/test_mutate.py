@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 from golden_notebooks import Golden, code, value
 
-from nbproof import faults
+from nbproof import faults, mutate
 from nbproof.quick import quick
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
@@ -112,9 +112,17 @@ def test_a_quick_copy_lacks_the_trainings_and_what_needs_them(tmp_path):
         "has-its-own": "for n in (1, 2): print(n, x)",
         "again": "net = 3",
         "fine": "print(net)",
+        "no-python": "def f(:",
+        "waits": "await net",
     }
     marks = {"training": {"kind": "statistical"}}
     cells = [code(name, source, **marks.get(name, {})) for name, source in sources.items()]
     Golden("a", cells).write(tmp_path)
     kept = [cell.id for cell in quick(tmp_path / "a.ipynb", "nbproof").cells]
-    assert kept == ["a", "has-its-own", "again", "fine"]
+    assert kept == ["a", "has-its-own", "again", "fine", "no-python", "waits"]
+
+
+def test_a_fault_without_a_verdict_is_told():
+    sample = {"modules": {}, "survivors": [], "no verdict": ["conv.py:1 f: `a` became `b`"]}
+    page = mutate.report({"samples": {"1": sample}, "settings": {}})
+    assert "- without a verdict, and not counted: conv.py:1 f" in page

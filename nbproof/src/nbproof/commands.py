@@ -94,8 +94,8 @@ class Lines:
         self.bar.close()
         if code == pytest.ExitCode.INTERRUPTED:
             return INTERRUPTED
-        if self.error:
-            print(f"{self.mode}: {self.error}", file=sys.stderr)
+        if self.error or code not in (0, 1) or (code and not self.failed):
+            print(f"{self.mode}: {self.error or f'pytest ended with code {code}'}", file=sys.stderr)
             return 2
         minutes, seconds = divmod(round(time.monotonic() - self.begun), 60)
         end = f": {', '.join(self.failed)}" if self.failed else ""

@@ -21,7 +21,8 @@ from nbproof.outputs import strip_png
 
 # A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
-INTEGER = re.compile(rf"(?P<number>{NUMBER.pattern})|\d[\d,]*")
+FRACTION = re.compile(r"\.\d|[eE]")  # what a number has that isn't whole
+INTEGER = re.compile(rf"[ \t]*(?:(?P<number>{NUMBER.pattern})|[-+]?\d[\d,]*)")
 PICTURES = ("image/png", "image/jpeg")
 IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
 ROUNDED_DECIMALS = 4
@@ -33,7 +34,8 @@ TILE = 16  # pixels
 class Tolerance:
     """How far a number and a picture may be off.
 
-    Two numbers agree if |new - stored| <= atol + rtol |stored|. Rounding to fixed decimals can turn
+    Two numbers agree if |new - stored| <= atol + rtol |stored|, two whole ones, such as the 7. of an array or
+    at the end of a sentence, only if they are equal. Rounding to fixed decimals can turn
     the smallest deviation into one unit of the last place, so that much is granted too, from four
     decimals on, as long as it is at most one percent of the number.
     """
@@ -46,6 +48,8 @@ class Tolerance:
 
     def numbers_agree(self, stored: str, new: str) -> bool:
         a, b = float(stored), float(new)
+        if not (FRACTION.search(stored) or FRACTION.search(new)):
+            return a == b
         if a == b or abs(a - b) <= self.atol + self.rtol * abs(a):
             return True
         unit = min(last_place(stored), last_place(new))
@@ -101,12 +105,18 @@ def outline(outputs: Iterable[Any], integers: bool = True, titles: bool = True) 
         if name.endswith(figures.TYPE) and not titles:
             content = json.dumps(_without_titles(json.loads(content)), sort_keys=True)
         elif not integers and not name.endswith((*PICTURES, figures.TYPE)):
-            content = INTEGER.sub(lambda m: m["number"] or "#", content)
+            content = INTEGER.sub(_sign_for_an_integer, content)
         yield name, content
 
 
+def _sign_for_an_integer(found: re.Match) -> str:
+    """# for an integer, its sign and the blanks before it, which make room for longer ones."""
+    number = found["number"] or ""
+    return found[0] if FRACTION.search(number) else "#" + "." * number.endswith(".")
+
+
 def _without_titles(figure: dict[str, Any]) -> dict[str, Any]:
-    return {"axes": [axes | {"title": ""} for axes in figure["axes"]]}
+    return {"axes": [axes | {"title": ""} for axes in figure["axes"]], "title": ""}
 
 
 def first_difference(

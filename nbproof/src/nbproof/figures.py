@@ -12,14 +12,15 @@ TYPE = "application/vnd.nbproof.figure+json"
 
 
 def describe(figure: Any) -> dict[str, Any]:
-    """The axes of a figure of matplotlib's, each with its words and how much is drawn in it."""
-    return {"axes": [describe_axes(axes) for axes in figure.axes]}
+    """A figure of matplotlib's: its own title, and its axes, with their words and how much is drawn there."""
+    title = {"title": figure.get_suptitle()} if figure.get_suptitle() else {}
+    return {"axes": [describe_axes(axes) for axes in figure.axes], **title}
 
 
 def describe_axes(axes: Any) -> dict[str, Any]:
     legend = axes.get_legend()
     found = {
-        "title": axes.get_title(),
+        "title": " | ".join(filter(None, (axes.get_title(loc) for loc in ("left", "center", "right")))),
         "x": axes.get_xlabel(),
         "y": axes.get_ylabel(),
         "legend": [text.get_text() for text in legend.get_texts()] if legend else [],

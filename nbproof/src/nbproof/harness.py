@@ -30,8 +30,13 @@ class Verdict(NamedTuple):
 
     @property
     def by_machine(self) -> bool:
-        """Whether the machine is at fault, not the cell."""
-        return self.outcome == "error" or any(words in self.said for words in MACHINE)
+        """Whether the machine is at fault, not the cell, whose source may have such words too.
+
+        >>> said = "a: outputs differ\\n\\nprint('Timeout of 1 second')"
+        >>> Verdict("a.ipynb", "a", "failed", said, 0, {}).by_machine
+        False
+        """
+        return self.outcome == "error" or any(words in self.said.partition("\n")[0] for words in MACHINE)
 
     @property
     def in_a_line(self) -> str:

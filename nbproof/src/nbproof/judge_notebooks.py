@@ -20,7 +20,7 @@ from nbproof.faults import Fault
 from nbproof.harness import Run, run_notebooks
 from nbproof.notebook import code_cells, text_of
 from nbproof.quick import quick
-from nbproof.select import number, select
+from nbproof.select import is_slow, select
 
 
 def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, NotebookNode]) -> Run:
@@ -74,7 +74,7 @@ def chapters_for(book: Book, fault: Fault, clean: Baseline) -> dict[Path, int]:
         chapter, _, count = name.partition("|")
         found[chapter].append(int(count))
     paths = [path for path in select(book.settings) if path.name in found]
-    paths.sort(key=lambda p: (number(p) in book.settings.slow, -len(found[p.name])))
+    paths.sort(key=lambda p: (is_slow(book.settings, p), -len(found[p.name])))
     return {path: max(found[path.name]) for path in paths}
 
 

@@ -42,8 +42,15 @@ OVERHEAD = 200  # characters that every message counts for, even an empty one
 LONGEST_SOCKET = 100  # characters; Linux takes 107, macOS 103
 
 # Names that would change what a notebook prints or draws. JPY_SESSION_NAME says that a person watches
-# (a progress bar may be shown then); the others come from a user's shell.
-DROPPED = ("JPY_SESSION_NAME", "MPLBACKEND", "IPYTHONDIR", "PYTHONSTARTUP", "PYTHONWARNINGS")
+# (a progress bar may be shown then); the others come from a user's shell. With the last no assert runs.
+DROPPED = (
+    "JPY_SESSION_NAME",
+    "MPLBACKEND",
+    "IPYTHONDIR",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+    "PYTHONOPTIMIZE",
+)
 
 
 class KernelFailure(Exception):

@@ -36,7 +36,8 @@ class Judged:
     def __init__(self, book: Book, judge: str) -> None:
         paths = select(book.settings)
         if judge == "tests":
-            paths = [p for name in book.tests for p in sorted((book.settings.root / name).rglob("*.py"))]
+            given = [book.settings.root / name for name in book.tests]  # folders and files
+            paths = [file for path in given for file in (sorted(path.rglob("*.py")) or [path])]
         state = hashlib.sha256(repr(faults.modules(book.package)).encode())
         for path in paths:
             state.update(path.read_bytes())
@@ -151,6 +152,7 @@ def report(found: dict[str, Any]) -> str:
         lines += [f"### Sample of seed {seed}", "", *table(COLUMNS, rows), ""]
         lines += ["Not caught by both together:" if left else "None survived both.", ""]
         lines += [f"- {e['module']}.py:{e['line']} {e['within']}: `{e['old']}` → `{e['new']}`" for e in left]
+        lines += [f"- without a verdict, and not counted: {each}" for each in sample["no verdict"]]
         lines.append("")
     settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())
     return "\n".join([*lines, f"Measured with {settings}."]) + "\n"
@@ -190,6 +192,7 @@ def main(argv: list[str], settings: Settings) -> int:
             package = results.setdefault("package", {"samples": {}})
             package["samples"][sample] = found
             package["settings"] = store.circumstances()
-    taught = [count for module, count in found["modules"].items() if within(module, book.taught)]
-    weak = any(share(count, "notebooks") < OF_NOTEBOOKS for count in taught)
-    return 1 if weak or found["no verdict"] or share(total(found["modules"].values()), "both") < WANTED else 0
+    counts = {m: count for m, count in found["modules"].items() if count["faults"] > count["change nothing"]}
+    weak = [count for module, count in counts.items() if within(module, book.taught)]
+    weak = [count for count in weak if "notebooks" in judges and share(count, "notebooks") < OF_NOTEBOOKS]
+    return 1 if weak or found["no verdict"] or share(total(counts.values()), "both") < WANTED else 0

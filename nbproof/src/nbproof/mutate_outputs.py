@@ -24,7 +24,7 @@ from nbproof.changes import HARMLESS, Change, Record, changes
 from nbproof.harness import run_notebooks
 from nbproof.notebook import code_cells
 from nbproof.outputs import stored_form
-from nbproof.select import add_arguments, number, select
+from nbproof.select import add_arguments, is_slow, select
 from nbproof.settings import Settings
 
 AT_ONCE = 2  # runs at a time, each with one kernel
@@ -75,7 +75,7 @@ def stored(path: Path) -> Record:
 def judge(settings: Settings, path: Path, folder: Path) -> dict[str, list[tuple[Change, str]]]:
     """All changes of a notebook by their kinds, each with the item that failed first ("" if all passed)."""
     folder.mkdir()
-    slow = number(path) in settings.slow
+    slow = is_slow(settings, path)
     plain = stored(path) if slow else record(settings, path, folder)
     curves, labels = (plain if slow else record(settings, path, folder, code) for code in (CURVE, LABEL))
     (folder / path.name).unlink(missing_ok=True)

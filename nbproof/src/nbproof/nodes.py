@@ -178,6 +178,8 @@ class Cell(IPyNbCell):
             if self.cell.execution_count is None:
                 self.raise_cell_error("it was never run, so it has no output to compare")
             self.options["check"] |= kind.name == "statistical"  # what nbval ignores is compared in part
+        elif not self.options["check"]:
+            self.record.update(kind="not compared", why="")
         self._execute(kind.timeout)
         if self.options["check_exception"] and not self.errors:
             self.raise_cell_error("it is tagged raises-exception, but raises none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 from pathlib import Path
 from types import CodeType
@@ -35,7 +36,11 @@ def names_in(source: str) -> tuple[set[str], set[str]]:
     >>> [sorted(names) for names in names_in("a = [b + c for b in a]; c += 1; import d.e")]
     [['a', 'c', 'd'], ['a', 'c']]
     """
-    return _names_of(compile(TransformerManager().transform_cell(source), "cell", "exec"))
+    try:
+        source = TransformerManager().transform_cell(source)
+        return _names_of(compile(source, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+    except SyntaxError:  # which a reader is to see
+        return set(), set()
 
 
 def _names_of(code: CodeType) -> tuple[set[str], set[str]]:

@@ -7,6 +7,7 @@ by its nature, such as 1 for a share, is written `<=`.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -50,15 +51,18 @@ class Recorder(ast.NodeTransformer):
         compare = chained(node)
         if compare is None:
             return ast.copy_location(ast.Pass(), node)
-        text = ast.Constant(ast.unparse(compare.comparators[0]))
+        text = ast.Constant(ast.unparse(compare))
         call = ast.Call(ast.Name(NAME, ast.Load()), [text, compare.left, *compare.comparators], [])
         return ast.fix_missing_locations(ast.copy_location(ast.Expr(call), node))
 
 
-def record(middle: str, *values: float) -> None:
-    """Add a line to the file: the expression, then the low end, the value and the high end."""
-    with open(os.environ[VARIABLE], "a", encoding="utf-8") as file:
-        file.write(json.dumps([middle, *map(float, values)]) + "\n")
+def record(text: str, *values: float) -> None:
+    """Add a line to the file: the comparison, then the low end, the value and the high end, if numbers."""
+    with (
+        contextlib.suppress(TypeError, ValueError),
+        open(os.environ[VARIABLE], "a", encoding="utf-8") as file,
+    ):
+        file.write(json.dumps([text, *map(float, values)]) + "\n")
 
 
 def install() -> None:

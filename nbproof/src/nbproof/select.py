@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def number(path: Path) -> str:
 
 def plain(number: str) -> str:
     """A number without the zeros before it: "7" of "07"."""
-    return number.lstrip("0") or number
+    return number.lstrip("0") or number[-1:]
 
 
 def select(
@@ -28,7 +29,8 @@ def select(
 ) -> list[Path]:
     """A book's notebooks in the order of their names: those of the numbers ("2" finds 02 too), or all.
 
-    `folder` stands for the book's own; `fast` leaves out the slow ones. Raises SelectionError for none.
+    `folder` stands for the book's own; `fast` leaves out the slow ones. Raises SelectionError for none, and
+    for two of one name: commands keep copies and figures by it.
     """
     folder = folder or settings.path("notebooks")
     found = sorted(folder.glob(settings.pattern))
@@ -38,8 +40,18 @@ def select(
     if missing := [n for key, n in wanted.items() if key not in {plain(number(path)) for path in found}]:
         known = ", ".join(path.stem for path in found)
         raise SelectionError(f"no {settings.noun} {', '.join(missing)}; there are: {known}")
+    if double := next((name for name, count in Counter(p.name for p in found).items() if count > 1), None):
+        raise SelectionError(f"two {settings.noun}s are named {double}: give one of them another name")
     chosen = [path for path in found if not wanted or plain(number(path)) in wanted]
-    return [path for path in chosen if not (fast and number(path) in settings.slow)]
+    chosen = [path for path in chosen if not (fast and is_slow(settings, path))]
+    if not chosen:
+        raise SelectionError(f"no {settings.noun} is left: all that are asked for are slow")
+    return chosen
+
+
+def is_slow(settings: Settings, path: Path) -> bool:
+    """Whether a notebook takes minutes."""
+    return plain(number(path)) in map(plain, settings.slow)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ class Settings:
     largest: int = 1_000_000  # bytes of a file, by that form
     headline: str = ""  # the tag of the one cell that prints a notebook's result
     tags: tuple[str, ...] = ()  # tags that cells may have beside nbval's
-    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # keys and values of promises
+    conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # keys and values of promises
     marks: tuple[str, ...] = ()  # further keys of a cell's metadata, for the book's own use
     threads: int | None = None  # of a kernel, where the environment says nothing
     environment: Mapping[str, str] = field(default_factory=dict)  # further variables of a kernel
@@ -112,14 +112,13 @@ def load(root: Path) -> Settings:
             continue
         wanted = getattr(default, name)
         value = tuple(value) if isinstance(wanted, tuple) and isinstance(value, list) else value
-        if name == "conditions" and isinstance(value, dict):
-            value = {key: tuple(values) for key, values in value.items()}
         if not _is_like(value, wanted):
             kind = "int" if wanted is None else type(wanted).__name__
             raise SettingsError(f"{TABLE}.{name} (={value!r}) must be a {kind}")
+        within = {"conditions": list, "environment": str}.get(name)  # of what its values are
+        if within and not all(isinstance(each, within) for each in value.values()):
+            raise SettingsError(f"{TABLE}.{name} (={value!r}) must have a {within.__name__} for each name")
         given[name] = value
-    if "/" in given.get("pattern", ""):  # copies of two notebooks of one name would be one
-        raise SettingsError(f"{TABLE}.pattern (={given['pattern']!r}) must be of names in one folder")
     return dataclasses.replace(default, **given)
 
 
@@ -136,7 +135,10 @@ def load_hooks(file: Path) -> Hooks:
     if spec is None or spec.loader is None or not file.is_file():
         raise SettingsError(f"{TABLE}.hooks: there is no Python file {file}")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise SettingsError(f"{TABLE}.hooks: {file} can't be loaded: {error!r}") from error
     hooks = Hooks()
     for name in ("variables", "lacking", "normalise"):
         if function := getattr(module, name, None):

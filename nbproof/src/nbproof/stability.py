@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from nbproof import store
 from nbproof.harness import Run, run_notebooks
-from nbproof.select import select
+from nbproof.select import is_slow, select
 from nbproof.settings import Settings
 
 INSTRUCTIONS = ("default", "avx2", "avx512")
@@ -96,17 +96,18 @@ def main(argv: list[str], settings: Settings) -> int:
     parser.add_argument("--most", type=int, help="only so many settings of each part, the first ones")
     args = parser.parse_args(argv)
     able = {aten for aten in INSTRUCTIONS if aten == "default" or possible(aten)}
-    fast = select(settings, fast=True)
-    slow = [path for path in select(settings) if path not in fast]
+    slow = [path for path in select(settings) if is_slow(settings, path)]
+    fast = [path for path in select(settings) if path not in slow]
     alarms = 0
     for name, machines, paths in (("quick", QUICK, fast), ("slow", SLOW, slow)):
         if args.part not in (None, name) or not paths:
             continue
-        chosen = [machine for machine in machines if machine.aten in able][: args.most]
+        possible_here = [machine for machine in machines if machine.aten in able]
+        chosen = possible_here[: args.most]
         figures = {"notebooks": [path.name for path in paths], "runs": {}, "false alarms": []}
         for _, group in itertools.groupby(chosen, lambda machine: machine.threads):
             run_all(settings, list(group), paths, figures)
-        figures["not possible here"] = len(machines) - len(chosen)
+        figures["not possible here"] = len(machines) - len(possible_here)
         store.keep(settings.path("results"), f"stability, {name} notebooks", figures)
         alarms += len(figures["false alarms"])
     return 1 if alarms else 0
