@@ -8,7 +8,7 @@ COURSE_TOOLS := $(VENV)/.course
 WEB := $(VENV)/.web
 BROWSER := $(VENV)/.browser
 
-# make run CHAPTERS="02 07"      only these chapters (also for update)
+# make run CHAPTERS="02 07"      only these chapters (also for update and bands)
 CHAPTERS ?=
 # make setup TORCH_INDEX=cpu     the smaller build of torch, without CUDA (Linux)
 TORCH_INDEX ?=
@@ -18,6 +18,8 @@ PYTHON ?=
 
 # make serve PORT=8001           the port of the site on this machine
 PORT ?= 8000
+# make mutate SEED=2             another sample of faults
+SEED ?= 1
 
 # CHROMIUM=/path/to/chrome make test-browser   a browser that isn't found by its name
 
@@ -52,7 +54,7 @@ TWO := OMP_NUM_THREADS=1 $(PYTEST) --nbval -n 2 --dist loadfile --no-loadscope-r
 help:  ## this list
 	@echo 'make COMMAND, where COMMAND is one of'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
-	@echo 'CHAPTERS="02 07" selects chapters for run and update; PYTHON=python3.12 the Python for .venv.'
+	@echo 'CHAPTERS="02 07" selects chapters for run, update and bands; PYTHON=python3.12 the Python for .venv.'
 	@echo 'TORCH_INDEX=cpu installs the smaller build of torch without CUDA (pip: --extra-index-url'
 	@echo '  https://download.pytorch.org/whl/cpu).'
 	@echo 'D2LMINI_INSTALL=no forbids root to install the data by apt.'
@@ -110,7 +112,7 @@ choose: data  ## choose the recipes of chapters 7 and 8 on validation images (ho
 	@$(PY) tools/choose.py --seeds 3
 
 mutate: data $(MUTATE)  ## put faults into d2lmini: do chapters and unit tests notice? (an hour)
-	@OMP_NUM_THREADS=1 $(NBPROOF) mutate
+	@OMP_NUM_THREADS=1 $(NBPROOF) mutate --seed $(SEED)
 
 mutate-outputs: data  ## change stored outputs: does the test notice?
 	@OMP_NUM_THREADS=1 $(NBPROOF) mutate-outputs
@@ -124,7 +126,7 @@ verdicts: data  ## judge the golden notebooks and the faults of the machine
 cost: data  ## time the notebook plugin against plain nbval
 	@$(NBPROOF) cost
 
-proof-table: $(STAMP)  ## write what these measured into nbproof/README.md and tests/README.md
+proof-table: $(STAMP)  ## write what these measured into the READMEs of nbproof, tests and assignments
 	@$(PY) tests/proof_tables.py
 
 assignments: $(COURSE_TOOLS)  ## write what students get of the problem sets into RELEASE/release

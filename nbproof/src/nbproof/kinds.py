@@ -1,7 +1,7 @@
 """What a code cell promises about its output, as its metadata and tags say it.
 
-    exact         (no mark)                                       compared to the letter
-    tolerant      {"nbproof": {"kind": "tolerant", "rtol": ..}}   floats within its tolerance
+    exact         (no mark)                                       compared; floats within a hundred-thousandth
+    tolerant      {"nbproof": {"kind": "tolerant", "rtol": ..}}   floats within a tolerance of its own
     statistical   {"nbproof": {"kind": "statistical", "why": .., "bands": {name: expression}}}
                   and the tag nbval-ignore-output                 the cell asserts its bands (`record_bands`);
                                                                   of its output `outline` is compared
