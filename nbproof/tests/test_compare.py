@@ -183,6 +183,17 @@ def test_what_a_band_leaves_to_compare(stored, new, trained, same):
     assert first_difference(stored, stored, kind.tolerance, kind.seen) is None
 
 
+def test_all_words_of_a_figure_are_described():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    assert figures.describe(figure) == {"axes": []}
+    figure.suptitle("Both")
+    axes = figure.add_subplot(xlabel="epoch", title="b")
+    axes.set_title("a", loc="left")
+    axes.plot([1, 2])
+    described = {"title": "a | b", "x": "epoch", "lines": 1}
+    assert figures.describe(figure) == {"axes": [described], "title": "Both"}
+
+
 def test_the_worst_tile_is_found_wherever_it_is():
     a = np.zeros((37, 50, 3))
     for row, column, size in ((0, 0, 256), (36, 49, 5 * 2), (20, 33, 16 * 16)):

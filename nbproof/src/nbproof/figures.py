@@ -13,8 +13,8 @@ TYPE = "application/vnd.nbproof.figure+json"
 
 def describe(figure: Any) -> dict[str, Any]:
     """A figure of matplotlib's: its own title, and its axes, with their words and how much is drawn there."""
-    title = {"title": figure.get_suptitle()} if figure.get_suptitle() else {}
-    return {"axes": [describe_axes(axes) for axes in figure.axes], **title}
+    title = getattr(figure, "get_suptitle", str)()  # which matplotlib has from 3.8 on
+    return {"axes": [describe_axes(axes) for axes in figure.axes]} | ({"title": title} if title else {})
 
 
 def describe_axes(axes: Any) -> dict[str, Any]:
