@@ -90,14 +90,16 @@ def test_data(tmp_path, damage, says, record_property):
     path = write(tmp_path / "a.ipynb", [code("first", "1", "1"), code("load", LOAD, "60000"), later()])
     run = start_pytest(load(ROOT), path, variables={"D2LMINI_DATA": data})
     said = run.said("a", "load")
-    record_property("verdict", f"fails at load: {said[said.rfind(says) :][:60]}…")
+    record_property("verdict", f"{run.verdict('a')}: {said[said.rfind(says) :][:60]}…")
     assert run.outcomes("a") == {"first": "passed", "load": "failed", "later": "skipped"} and run.code == 1
     assert says in said and (str(data / DAMAGED) in said or f"missing: {DAMAGED}" in said)
     assert "not run: load failed" in run.said("a", "later")
 
 
-@pytest.mark.parametrize(("name", "says"), [("run", "FAILED"), ("update", "NOT WRITTEN:")])
-def test_data_damaged_under_make(tmp_path, name, says, record_property):
+@pytest.mark.parametrize(
+    ("name", "says"), [("run", "FAILED"), ("update", "NOT WRITTEN:")], ids=["make run", "make update"]
+)
+def test_data_truncated(tmp_path, name, says, record_property):
     """fail at load, naming the file; the next chapter runs"""
     data = data_set(tmp_path / "data")
     truncate(data / f"{DAMAGED}.gz")
@@ -119,7 +121,7 @@ def test_data_cache_damaged(tmp_path, record_property):
     path = write(tmp_path / "a.ipynb", [code("load", LOAD, "60000"), later()])
     run = start_pytest(load(ROOT), path, variables=NO_CHOICE | {"XDG_CACHE_HOME": tmp_path / "cache"})
     differs = "stderr" in run.said("a", "load")
-    record_property("verdict", "fails at load" + (", stderr differs" if differs else ""))
+    record_property("verdict", run.verdict("a") + ", stderr differs" * differs)
     assert differs and run.outcomes("a") == {"load": "failed", "later": "skipped"} and run.code == 1
 
 
@@ -147,7 +149,7 @@ def test_network(tmp_path, without_debian, answers, record_property):
         path = write(tmp_path / "a.ipynb", cells)
         run = start_pytest(load(ROOT), path, under=without_debian, variables=NO_CHOICE | cache)
     reason = run.line("not compared: a.ipynb, cell full: only the sample of the data is here")
-    record_property("verdict", reason)
+    record_property("verdict", run.verdict("a") + ", full not compared: only the sample" * bool(reason))
     later_ones = {"bad": "failed", "later": "skipped"} if answers else {"later": "passed"}
     assert run.outcomes("a") == {"load": "passed", "full": "passed"} | later_ones
     assert reason and "1 not compared" in run.line("cells: ") and run.code == answers

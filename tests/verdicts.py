@@ -48,7 +48,7 @@ def main() -> int:
     from golden_notebooks import BAD, GOOD
 
     faults = Rows()
-    pytest.main(["-q", "-p", "no:cacheprovider", *map(str, FAULTS)], plugins=[faults])
+    pytest.main(["-q", "--assert=plain", *map(str, FAULTS)], plugins=[faults])
     with tempfile.TemporaryDirectory() as folder:
         tables = {
             "golden notebooks": golden_verdicts.table(GOOD + BAD, Path(folder)),

@@ -77,14 +77,18 @@ def test_read_only(tmp_path, read_only, cells, record_property):
     """pass, its figure too; or fail at the bad cell, and say that the page can't be written"""
     run = read_only(cells, lambda path, **how: start_pytest(load(path.parent), path, **how))
     page = run.line("the page of failures can't be written", "build")
-    record_property("verdict", page or "passes")
+    record_property("verdict", run.verdict("01_a") + ", the page can't be written" * bool(page))
     good = {"setup": "passed", "figure": "passed", "later": "passed"}
     assert run.outcomes("01_a") == {"hygiene": "passed"} | (good if cells is FIGURE else failed_at("bad"))
     assert run.code == bool(page) == (cells is BAD)
     assert ("image/png" in (tmp_path / "book" / "01_a.ipynb").read_text()) == (cells is FIGURE)
 
 
-@pytest.mark.parametrize(("name", "code", "names"), [("run", 2, "build"), ("update", 1, "01_a")])
+@pytest.mark.parametrize(
+    ("name", "code", "names"),
+    [("run", 2, "build"), ("update", 1, "01_a")],
+    ids=["nbproof run", "nbproof update"],
+)
 def test_read_only_command(read_only, name, code, names, record_property):
     """end with code 2 (run) or 1 (update) and one line that names build/ or the file"""
     cells = [BAD[0], LATER]
@@ -117,8 +121,12 @@ def kernel_lives(folder):
         return False
 
 
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["", "'s group"])
-@pytest.mark.parametrize(("name", "exit_code"), [("pytest", 2), ("update", 130), ("run", 130)])
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["alone", "with its group"])
+@pytest.mark.parametrize(
+    ("name", "exit_code"),
+    [("pytest", 2), ("update", 130), ("run", 130)],
+    ids=["pytest", "nbproof update", "nbproof run"],
+)
 def test_interrupted(tmp_path, name, exit_code, send, record_property):
     """Ctrl-C: end, naming cell or notebook; the file whole, no kernel left"""
     path = write(tmp_path / "01_slow.ipynb", sleeper())
@@ -161,7 +169,7 @@ def test_kernel_killed_from_outside(tmp_path, record_property):
 
     run = start_pytest(Settings(tmp_path), write(tmp_path / "a.ipynb", sleeper()), during=kill)
     said = run.said("a", "wait")
-    record_property("verdict", f"fails at wait: {said[said.find('the kernel') :][:40]}")
+    record_property("verdict", f"{run.verdict('a')}: {said[said.find('the kernel died') :][:36]}")
     assert run.outcomes("a") == failed_at("wait") and "killed by SIGKILL" in said and run.code == 1
 
 
@@ -179,5 +187,5 @@ def test_kernel_out_of_memory(tmp_path, record_property):
     run = start_pytest(Settings(tmp_path), path, **how)
     said = run.said("a", "fill")
     told = next((words for words in ("MemoryError", "the kernel died") if words in said), "")
-    record_property("verdict", f"fails at fill: {told}")
+    record_property("verdict", f"{run.verdict('a')}: {told}")
     assert run.outcomes("a") == failed_at("fill") and told and run.code == 1

@@ -41,6 +41,11 @@ class Ended(NamedTuple):
         """What came of each item of a notebook."""
         return {v.item: v.outcome for v in self.verdicts if Path(v.notebook).stem == name}
 
+    def verdict(self, name: str) -> str:
+        """In words: "fails at bad"."""
+        failed = [item for item, outcome in self.outcomes(name).items() if outcome in ("failed", "error")]
+        return f"fails at {', '.join(failed)}" if failed else "passes"
+
     def said(self, name: str, item: str) -> str:
         found = (v.said for v in self.verdicts if (Path(v.notebook).stem, v.item) == (name, item))
         return " ".join(next(found, "").split())
