@@ -40,14 +40,19 @@ class Verdict(NamedTuple):
 
     @property
     def in_a_line(self) -> str:
-        """Of what was said the line that tells most: the one that a comparison names, else the last.
+        """Of what was said the line that tells most: of the machine's faults the first, else the one that a
+        comparison names, else the last.
 
         >>> said = "b: outputs differ\\n\\nstdout: line 1: 2 became 3\\n\\n2"
         >>> Verdict("a.ipynb", "b", "failed", said, 0, {}).in_a_line
         'stdout: line 1: 2 became 3'
+        >>> Verdict("a.ipynb", "b", "failed", "b: Timeout of 1 seconds exceeded\\n\\nx", 0, {}).in_a_line
+        'b: Timeout of 1 seconds exceeded'
         """
         lines = [line.strip() for line in self.said.splitlines() if line.strip()]
         compared = r"[\w/ .+-]*: (line \d+|the picture)|the kinds or the order"
+        if self.by_machine and lines:
+            return lines[0][:160]
         told = (line for line in lines[1:] if re.match(compared, line))
         return next(told, lines[-1] if lines else "")[:160]
 
