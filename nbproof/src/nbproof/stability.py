@@ -56,9 +56,9 @@ QUICK = [
 SLOW = [
     Machine(1, "avx2", "AVX2", "0"),
     Machine(1, "avx512", "DEFAULT", "random"),
-    Machine(1, "default", "AVX2", "1"),
     Machine(2, "avx512", "AVX2", "random"),
     Machine(2, "avx2", "DEFAULT", "0"),
+    Machine(1, "default", "AVX2", "1"),
 ]
 
 
