@@ -19,7 +19,9 @@ PYTHON ?=
 # make serve PORT=8001           the port of the site on this machine
 PORT ?= 8000
 # make mutate SEED=2             another sample of faults
+#   TOGETHER=1                   the chapters judge only what the tests let pass: a third of the time
 SEED ?= 1
+TOGETHER ?=
 
 # CHROMIUM=/path/to/chrome make test-browser   a browser that isn't found by its name
 
@@ -112,7 +114,7 @@ choose: data  ## choose the recipes of chapters 7 and 8 on validation images (ho
 	@$(PY) tools/choose.py --seeds 3
 
 mutate: data $(MUTATE)  ## put faults into d2lmini: do chapters and unit tests notice? (an hour)
-	@OMP_NUM_THREADS=1 $(NBPROOF) mutate --seed $(SEED)
+	@OMP_NUM_THREADS=1 $(NBPROOF) mutate --seed $(SEED) $(if $(TOGETHER),--together)
 
 mutate-outputs: data  ## change stored outputs: does the test notice?
 	@OMP_NUM_THREADS=1 $(NBPROOF) mutate-outputs

@@ -81,6 +81,11 @@ def test_each_judge_notices_what_it_runs(book):
     assert by["halve"] == ("", "test_grown.py::test_halves")
     again = subprocess.run(command, cwd=book, capture_output=True, text=True)
     assert "survived" in done.stdout and "survived" not in again.stdout  # verdicts are kept
+    (book / "build" / "mutate-notebooks.jsonl").unlink()
+    done = subprocess.run([*command, "--together"], cwd=book, capture_output=True, text=True)
+    together = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
+    assert together["modules"]["sums"] == results["modules"]["sums"] | {"notebooks": 1}
+    assert "| not asked |" in done.stdout and done.stdout.count("mutate-notebooks: ") == 3  # of five
 
 
 def test_generated_faults_are_the_seeds_and_change_code(book):
@@ -123,6 +128,11 @@ def test_a_quick_copy_lacks_the_trainings_and_what_needs_them(tmp_path):
 
 
 def test_a_fault_without_a_verdict_is_told():
-    sample = {"modules": {}, "survivors": [], "no verdict": ["conv.py:1 f: `a` became `b`"]}
+    sample = {
+        "modules": {},
+        "survivors": [],
+        "no verdict": ["conv.py:1 f: `a` became `b`"],
+        "together": False,
+    }
     page = mutate.report({"samples": {"1": sample}, "settings": {}})
     assert "- without a verdict, and not counted: conv.py:1 f" in page

@@ -67,11 +67,15 @@ def _id(fault: Fault) -> str:
     return hashlib.sha256(f"{fault.module}\n{fault.source}".encode()).hexdigest()[:16]
 
 
-def judge_all(book: Book, chosen: Sequence[Fault], judges: Sequence[str]) -> dict[str, Judged]:
-    """Let each judge judge all faults that it hasn't yet."""
+def judge_all(
+    book: Book, chosen: Sequence[Fault], judges: Sequence[str], together: bool
+) -> dict[str, Judged]:
+    """Let each judge judge all faults that it hasn't yet; `together`: no fault that another has noticed."""
     verdicts = {judge: Judged(book, judge) for judge in JUDGES}
     for name, module in (("tests", judge_tests), ("notebooks", judge_notebooks)):  # forks before threads
         todo = [fault for fault in chosen if fault not in verdicts[name]]
+        if together:
+            todo = [fault for fault in todo if not verdicts["tests"][fault]]
         if name in judges and todo:
             clean = module.run_clean(book)
             ((_, noticed),) = module.judge(book, [unimportable(book)], clean)
@@ -91,7 +95,7 @@ def unimportable(book: Book) -> Fault:
 
 
 def summary(
-    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Judged], judges: Sequence[str]
+    book: Book, chosen: Sequence[Fault], verdicts: dict[str, Judged], judges: Sequence[str], together: bool
 ) -> dict[str, Any]:
     """The counts of each module, and the survivors."""
     harmless = set(map(key_of, faults.read(book.equivalents)))
@@ -99,6 +103,8 @@ def summary(
     survivors, undecided = [], []
     for fault in chosen:
         by = {judge: verdicts[judge][fault] for judge in judges}
+        if together and by["tests"]:
+            del by["notebooks"]
         if any(found is None for found in by.values()):
             undecided.append(str(fault))
             continue
@@ -109,7 +115,7 @@ def summary(
         if fault.key in harmless:
             count["change nothing"] += 1
             continue
-        count.update({judge: 1 for judge in judges if by[judge]})
+        count.update({judge: 1 for judge in judges if by.get(judge)})
         count["both"] += any(by.values())
         if fault.what == BY_HAND:
             count["by hand"] += 1
@@ -118,7 +124,8 @@ def summary(
             entry = dict(zip(KEY, fault.key, strict=True))
             survivors.append(entry | {"line": fault.line, "what": fault.what, **by})
     survivors.sort(key=lambda entry: (entry["module"], entry["line"], entry["new"]))
-    return {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
+    found = {"modules": dict(sorted(counts.items())), "survivors": survivors, "no verdict": undecided}
+    return found | ({"together": True} if together else {})
 
 
 def within(module: str, names: Sequence[str]) -> bool:
@@ -146,6 +153,8 @@ def report(found: dict[str, Any]) -> str:
         rows = []
         for module, count in (*sample["modules"].items(), ("all", total(sample["modules"].values()))):
             shares = [f"{100 * share(count, by):.1f} %" for by in (*JUDGES, "both")]
+            if sample.get("together"):
+                shares[0] = "not asked"
             name = f"`{module}`" if module != "all" else "all"
             rows.append([name, str(count["faults"]), str(count.get("change nothing", 0)), *shares])
         left = [entry for entry in sample["survivors"] if not any(entry.get(judge) for judge in JUDGES)]
@@ -168,6 +177,7 @@ def main(argv: list[str], settings: Settings) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="faults in whose line here this stands")
     parser.add_argument("--survivors", action="store_true", help="those of this seed that one judge let pass")
     parser.add_argument("--judge", choices=(*JUDGES, "both"), default="both")
+    parser.add_argument("--together", action="store_true", help="notebooks judge what the tests let pass")
     args = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     book = Book.of(settings)
@@ -184,8 +194,9 @@ def main(argv: list[str], settings: Settings) -> int:
         survived = set(map(key_of, before["survivors"]))
         chosen = [fault for fault in chosen if fault.key in survived]
     judges = JUDGES if args.judge == "both" else (args.judge,)
-    verdicts = judge_all(book, chosen, judges)
-    found = summary(book, chosen, verdicts, judges)
+    together = args.together and judges == JUDGES
+    verdicts = judge_all(book, chosen, judges, together)
+    found = summary(book, chosen, verdicts, judges, together)
     print(report({"samples": {sample: found}, "settings": store.circumstances()}))
     if not (args.only or args.survivors or args.judge != "both"):
         with store.changed(settings.path("results")) as results:
@@ -194,5 +205,6 @@ def main(argv: list[str], settings: Settings) -> int:
             package["settings"] = store.circumstances()
     counts = {m: count for m, count in found["modules"].items() if count["faults"] > count["change nothing"]}
     weak = [count for module, count in counts.items() if within(module, book.taught)]
-    weak = [count for count in weak if "notebooks" in judges and share(count, "notebooks") < OF_NOTEBOOKS]
+    asked = "notebooks" in judges and not together
+    weak = [count for count in weak if asked and share(count, "notebooks") < OF_NOTEBOOKS]
     return 1 if weak or found["no verdict"] or share(total(counts.values()), "both") < WANTED else 0
