@@ -799,6 +799,7 @@ def test_changing_a_batch_leaves_the_data_alone() -> None:
     [
         (torch.zeros(3, 1, 2, 2), torch.zeros(4), 2, ValueError, "same length"),
         (torch.zeros(3, 1, 2, 2), torch.tensor(3), 2, ValueError, "same length"),
+        (torch.tensor(3.0), torch.zeros(3), 2, ValueError, "same length"),
         (torch.zeros(0, 1, 2, 2), torch.zeros(0), 2, ValueError, "not be empty"),
         (torch.zeros(3, 1, 2, 2), torch.zeros(3), 0, ValueError, r"batch_size.*\(=0\)"),
         (torch.zeros(3, 1, 2, 2), torch.zeros(3), -1, ValueError, r"batch_size.*\(=-1\)"),

@@ -335,6 +335,10 @@ def test_without_test_images_the_history_has_none(data):
     assert repr(history) == f"History(1 epoch, training accuracy {history.train_accuracy[0]:.3f})"
 
 
+def test_a_history_names_its_last_accuracy():
+    assert repr(History([1, 1], [0.1, 0.2], [math.nan, 0.5])) == "History(2 epochs, test accuracy 0.500)"
+
+
 def test_a_loader_of_shuffled_images_repeats_itself(data):
     def run():
         model = small_model()

@@ -140,6 +140,10 @@ def test_height_and_width_are_told_apart():
     torch.testing.assert_close(ours, F.conv_transpose2d(X, weight, **settings))
 
 
+def test_there_may_be_many_channels():
+    assert conv_transpose2d(torch.ones(1, 300, 1, 1), torch.ones(300, 1, 1, 1)).item() == 300
+
+
 def test_there_and_back_loses_the_values():
     """A transposed convolution brings back the shape; it is no inverse, whatever 'deconvolution' says."""
     X, K = NINE[None, None], FOUR[None, None]

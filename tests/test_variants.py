@@ -271,6 +271,7 @@ def test_what_corr_nd_refuses(arguments, error, message):
         (separable_kernel, (torch.ones(3, 1, 3), torch.ones(4, 2, 1)), ValueError, "depthwise weight"),
         (separable_kernel, (torch.ones(3, 1, 3), torch.ones(4, 3, 2)), ValueError, "depthwise weight"),
         (separable_kernel, (torch.ones(3, 1, 3), torch.ones(4, 3, 1, 1)), ValueError, "depthwise weight"),
+        (separable_kernel, (torch.ones(3, 1, 3, 3), torch.ones(4, 3, 1)), ValueError, "depthwise weight"),
         (fans, (torch.ones(3),), ValueError, "`weight` must have at least 2 axes"),
         (fans, (torch.ones(4, 2), 3), ValueError, "must divide the output channels .=4."),
         (init_bound, (torch.ones(2, 2), "he"), ValueError, '"xavier" or "kaiming"'),

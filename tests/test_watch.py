@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from strategies import tensors
 
 from d2lmini import watch
 from d2lmini.watch.page import to_script
+from d2lmini.watch.picture import draw_panel
 from d2lmini.watch.scene import Panel, Scene, Step, to_number
 
 X, K = torch.arange(9).reshape(3, 3), torch.arange(4).reshape(2, 2)
@@ -222,6 +224,22 @@ def test_every_panel_has_a_drawing_with_words_where_no_script_runs(name):
 def test_a_drawing_of_all_panels_is_an_svg():
     svg = SCENES["corr2d"]._repr_mimebundle_()["image/svg+xml"]
     assert len(ElementTree.fromstring(svg)) == 1 + len(SCENES["corr2d"].panels)  # the title, and each panel
+
+
+def test_the_cells_of_a_panel_stand_in_its_rows_and_columns():
+    svg = draw_panel(Panel("wide", [["1", "2", "3"], ["4", "5", "6"]]), list("123456"), (6, False))
+    rects = [rect for rect in ElementTree.fromstring(svg) if rect.tag.endswith("rect")]
+    places = [(float(rect.get("y")), float(rect.get("x"))) for rect in rects]
+    rows, columns = (sorted({place[axis] for place in places}) for axis in (0, 1))
+    assert places == [(row, column) for row in rows for column in columns] and len(columns) == 3
+    assert {b - a for some in (rows, columns) for a, b in pairwise(some)} == {float(rects[0].get("width"))}
+
+
+def test_a_scale_is_of_what_is_shown():
+    scene = Scene(
+        "x", [Panel("in", [["9", "1"]])], [Step("", write={0: {0: "2"}}), Step("", write={0: {1: "−3"}})]
+    )
+    assert scene.scales() == [(3, True)]
 
 
 def test_data_can_not_end_the_script_it_stands_in():
