@@ -111,6 +111,7 @@ def test_images_stand_in_rows(count, columns, grid, titled, plain):
 
 
 def test_eight_images_stand_in_a_row():
+    assert grid_of(show_images(torch.zeros(1, 2, 2))) == (1, 1)
     assert grid_of(show_images(torch.zeros(8, 2, 2))) == (1, 8)
     assert grid_of(show_images(torch.zeros(9, 2, 2))) == (2, 8)
 
