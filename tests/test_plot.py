@@ -316,6 +316,7 @@ def test_the_lowest_byte_is_as_far_from_zero_as_it_is():
         (lambda: show_rows({"": []}), "at least one image"),
         (lambda: show_rows({}), "at least one image"),
         (lambda: show_rows({"": torch.zeros(1, 2, 4, 4)}), r"got \(2, 4, 4\)"),
+        (lambda: show_images(torch.zeros(1, 2, 4, 4)), r"got shape \(2, 4, 4\)"),
         (lambda: show_confusion(TABLE, [], {(0, 0): torch.zeros(2, 4, 4)}), r"got \(2, 4, 4\)"),
         (
             lambda: show_confusion(TABLE, [], {(0, 0): TABLE, (0, 1): TABLE[:1]}),

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from d2lmini import (
     History,
@@ -29,7 +29,7 @@ from d2lmini import (
     train,
 )
 from d2lmini.progress import choose_display
-from d2lmini.training import moved, seed_epoch, train_epoch
+from d2lmini.training import length_of, moved, seed_epoch, train_epoch
 
 
 @pytest.fixture
@@ -165,6 +165,7 @@ def test_training_mode_while_training_and_evaluation_mode_while_testing(data):
 def test_predict_and_evaluate_leave_the_models_mode(data):
     model = small_model()
     assert predict(model, data.test_images, batch_size=7).shape == (50, 2)
+    assert predict(model, data.test_images[:2], batch_size=1).shape == (2, 2)
     assert model.training
     evaluate(model.eval(), data.test_images, data.test_labels)
     assert not model.training
@@ -333,6 +334,28 @@ def test_without_test_images_the_history_has_none(data):
     history = train(small_model(), batches_of(data), num_epochs=1)
     assert math.isnan(history.test_accuracy[0]) and len(history) == 1
     assert repr(history) == f"History(1 epoch, training accuracy {history.train_accuracy[0]:.3f})"
+
+
+def test_a_length_is_known_asked_for_and_believed():
+    class Endless(IterableDataset):
+        def __iter__(self):
+            return iter([])
+
+        def __len__(self):
+            raise TypeError
+
+    assert [length_of(batches) for batches in ([1, 2], iter([1, 2]), DataLoader(Endless()))] == [
+        2,
+        None,
+        None,
+    ]
+
+
+def test_an_image_moves_by_one_pixel_unless_told_otherwise():
+    images, generators = torch.rand(1, 1, 5, 5), [torch.Generator().manual_seed(3) for _ in range(2)]
+    for _ in range(20):
+        given, told = (random_shift(images, generators[0]), random_shift(images, generators[1], 1))
+        assert torch.equal(given, told)
 
 
 def test_a_history_names_its_last_accuracy():

@@ -238,6 +238,8 @@ X4, K3 = torch.ones(1, 4, 6), torch.ones(4, 2, 3)
         (dict(K=K3[:3]), ValueError, "that `groups` divides"),
         (dict(stride=0), ValueError, "`stride` .=0."),
         (dict(stride=(1, 1)), ValueError, "`stride` .*one for each axis"),
+        (dict(stride=(0,)), ValueError, "`stride` .=0."),
+        (dict(X=X4[..., :1], K=K3[..., :2]), ValueError, "reaches over 2 samples .* only 1"),
         (dict(stride=1.5), TypeError, "`stride`"),
         (dict(dilation=0), ValueError, "`dilation`"),
         (dict(padding=-1), ValueError, "`padding` .=-1."),
