@@ -32,12 +32,16 @@ def count(n):
 
 def spare(n):
     return list(range(n))
+
+def stop():
+    return None
 """
 BY_HAND = {
     "return 2 * x": "return 3 * x",  # noticed by the notebook
     "return x / 2": "return x // 2",  # by the tests
     'return word + "!"': "return word",  # by none
     "n -= 1": "n -= 0",  # by a time limit of both
+    "return None": "raise KeyboardInterrupt",  # by the tests, which it ends
     "return list(range(n))": "return list(range(n))[:]",  # by none, and it changes nothing
 }
 
@@ -46,7 +50,9 @@ BY_HAND = {
 def book(tmp_path):
     """A book of one notebook and one test, about one package."""
     (tmp_path / "grown").mkdir()
-    (tmp_path / "grown" / "__init__.py").write_text("from grown.sums import count, double, halve, spare\n")
+    (tmp_path / "grown" / "__init__.py").write_text(
+        "from grown.sums import count, double, halve, spare, stop\n"
+    )
     (tmp_path / "grown" / "sums.py").write_text(MODULE)
     entries = [f"[[fault]]\nname='x'\nmodule='sums'\nold='{o}'\nnew='{n}'\n" for o, n in BY_HAND.items()]
     (tmp_path / "faults.toml").write_text("\n".join(entries))
@@ -60,6 +66,7 @@ def book(tmp_path):
     (tmp_path / "test_grown.py").write_text(
         "import grown\n\ndef test_halves():\n    assert grown.halve(3) == 1.5\n\n"
         "def test_count():\n    assert grown.count(3) == 0 and grown.spare(2) == [0, 1]\n"
+        "\ndef test_stop():\n    assert grown.stop() is None\n"
     )
     cells = [code("a", "import grown"), code("b", "grown.double(4)", value("8")),
              code("c", "grown.count(2)", value("0"))]  # fmt: skip
@@ -70,14 +77,14 @@ def book(tmp_path):
 def test_each_judge_notices_what_it_runs(book):
     command = [sys.executable, "-m", "nbproof", "mutate", "--sample", "0"]
     done = subprocess.run(command, cwd=book, capture_output=True, text=True)
-    assert done.returncode == 1, done.stderr  # one of four survives
+    assert done.returncode == 1, done.stderr  # one of five survives
     results = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
     assert results["modules"] == {
-        "sums": {"faults": 5, "change nothing": 1, "notebooks": 2, "tests": 2, "both": 3}
-        | {"by hand": 4, "by hand, both": 3}
+        "sums": {"faults": 6, "change nothing": 1, "notebooks": 2, "tests": 3, "both": 4}
+        | {"by hand": 5, "by hand, both": 4}
     }
     by = {entry["within"]: (entry["notebooks"], entry["tests"]) for entry in results["survivors"]}
-    assert set(by) == {"double", "halve", "shout"} and by["shout"] == ("", "")
+    assert set(by) == {"double", "halve", "shout", "stop"} and by["shout"] == ("", "")
     assert by["halve"] == ("", "test_grown.py::test_halves")
     again = subprocess.run(command, cwd=book, capture_output=True, text=True)
     assert "survived" in done.stdout and "survived" not in again.stdout  # verdicts are kept
@@ -85,7 +92,7 @@ def test_each_judge_notices_what_it_runs(book):
     done = subprocess.run([*command, "--together"], cwd=book, capture_output=True, text=True)
     together = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
     assert together["modules"]["sums"] == results["modules"]["sums"] | {"notebooks": 1}
-    assert "| not asked |" in done.stdout and done.stdout.count("mutate-notebooks: ") == 3  # of five
+    assert "| not asked |" in done.stdout and done.stdout.count("mutate-notebooks: ") == 3  # of six
 
 
 def test_generated_faults_are_the_seeds_and_change_code(book):
@@ -98,7 +105,7 @@ def test_generated_faults_are_the_seeds_and_change_code(book):
 
 def test_a_fault_by_hand_must_fit(book):
     (book / "faults.toml").write_text("[[fault]]\nname='x'\nmodule='sums'\nold='return'\nnew='yield'\n")
-    with pytest.raises(ValueError, match="x: its text stands 5 times"):
+    with pytest.raises(ValueError, match="x: its text stands 6 times"):
         faults.by_hand(book / "grown", book / "faults.toml")
 
 

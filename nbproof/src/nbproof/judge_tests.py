@@ -76,6 +76,8 @@ def in_fork(book: Book, job: Job) -> None:
     fixed = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line", f"--rootdir={book.settings.root}"]
     until = "-x" if job.fault else "--continue-on-collection-errors"
     code = pytest.main([*fixed, until, *job.items], plugins=[told])
+    if code == pytest.ExitCode.INTERRUPTED and job.fault:  # by a KeyboardInterrupt that wasn't there before
+        told.failed = told.failed or "pytest was interrupted"
     if not job.fault:
         following.save()
     result = {"code": int(code), "failed": told.failed, "seconds": told.seconds}
