@@ -24,7 +24,8 @@ from nbproof.harness import Verdict, arguments, read_verdicts
 from nbproof.notebook import METADATA, text_of
 from nbproof.settings import Settings
 
-LONGEST = 60  # seconds in which a verdict must come
+LONGEST = 60  # seconds that a run may take at all
+SOON = 15  # seconds in which a verdict must come
 # What a user's own environment may say that would change the verdict.
 DROPPED = ("MPLCONFIGDIR", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONPYCACHEPREFIX")
 FAMILIES = ("XDG_", "JUPYTER_", "PYTEST_", "COV_")  # by how their names start
@@ -71,6 +72,7 @@ def start(
     env = {k: v for k, v in os.environ.items() if k not in DROPPED and not k.startswith(FAMILIES)}
     env = {k: v for k, v in env.items() if not k.lower().endswith("_proxy")}
     with tempfile.TemporaryFile() as log:
+        begun = time.monotonic()
         process = subprocess.Popen(
             [*map(str, under), sys.executable, *map(str, command)],
             cwd=folder,
@@ -91,8 +93,10 @@ def start(
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        seconds = time.monotonic() - begun
         log.seek(0)
         output = log.read().decode("utf-8", "replace")
+    assert seconds < SOON, f"it took {seconds:.0f} s"
     assert "\nTraceback (most" not in f"\n{output}" and "INTERNALERROR" not in output, output
     return Ended(code, output)
 
