@@ -96,8 +96,9 @@ def main(argv: list[str], settings: Settings) -> int:
     parser.add_argument("--most", type=int, help="only so many settings of each part, the first ones")
     args = parser.parse_args(argv)
     able = {aten for aten in INSTRUCTIONS if aten == "default" or possible(aten)}
-    slow = [path for path in select(settings) if is_slow(settings, path)]
-    fast = [path for path in select(settings) if path not in slow]
+    found = select(settings)
+    slow = [path for path in found if is_slow(settings, path)]
+    fast = [path for path in found if path not in slow]
     alarms = 0
     for name, machines, paths in (("quick", QUICK, fast), ("slow", SLOW, slow)):
         if args.part not in (None, name) or not paths:
