@@ -5,7 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 from conftest import ROOT, Lab
-from nbproof.select import select
+from nbproof.notebooks.select import select
 from playwright.sync_api import Locator, expect
 
 from nbproof import settings

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nbproof.changes import HARMLESS
+from nbproof.mutate.changes import HARMLESS
 
-from nbproof import store
+from nbproof import files
 
 TESTS = Path(__file__).resolve().parent
 RESULTS = TESTS / "proofs.json"
@@ -118,7 +118,7 @@ def with_page(readme: str, text: str) -> str:
 
 def pages(found: dict[str, Any]) -> dict[Path, str]:
     """The pages with the figures in them."""
-    from nbproof.mutate import report  # the faults' own table
+    from nbproof.mutate.package import report  # the faults' own table
 
     package = report(found["package"]) if "package" in found else f"{NOT.capitalize()}.\n"
     course = course_page(found.get("wrong answers"))
@@ -128,5 +128,5 @@ def pages(found: dict[str, Any]) -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    for path, text in pages(store.read(RESULTS)).items():
-        store.write_atomically(path, text.encode("utf-8"))
+    for path, text in pages(files.read(RESULTS)).items():
+        files.write_atomically(path, text.encode("utf-8"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbproof.provoke import possible, start_command, start_pytest, write
+from nbproof.machine.provoke import possible, start_command, start_pytest, write
 from nbproof.settings import load
 
 from d2lmini.files import DEBIAN_FOLDER, FILES

@@ -10,10 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from nbproof.baseline import Book
+from nbproof.mutate import faults
+from nbproof.mutate.baseline import Book
 
 import d2lmini
-from nbproof import faults, settings
+from nbproof import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,7 +4,7 @@ import proof_tables
 import pytest
 import verdicts
 
-from nbproof import store
+from nbproof import files
 
 pytest_plugins = ["pytester"]
 FAULTS = """
@@ -92,5 +92,5 @@ def test_a_readme_without_its_marks_is_refused():
 
 def test_the_readmes_show_the_measured_figures():
     """Red until each of the commands has run once: then `make proof-table`."""
-    for path, text in proof_tables.pages(store.read(proof_tables.RESULTS)).items():
+    for path, text in proof_tables.pages(files.read(proof_tables.RESULTS)).items():
         assert path.read_text(encoding="utf-8") == text, path

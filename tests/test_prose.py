@@ -8,7 +8,7 @@ import nbformat
 import prose
 import pytest
 from nbformat.v4 import new_code_cell, new_output
-from nbproof.select import number, select
+from nbproof.notebooks.select import number, select
 from nbproof.settings import load
 from prose import Place
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nbproof.columns import table
+from nbproof.report.columns import table
 
-from nbproof import store
+from nbproof import files
 
 TESTS = Path(__file__).resolve().parent
 OF_NBPROOF = TESTS.parent / "nbproof" / "tests"
@@ -55,7 +55,7 @@ def main() -> int:
             "faults of the machine": table(("fault", "must", "verdict", "seconds"), faults.rows),
         }
     for name, lines in tables.items():
-        store.keep(TESTS / "proofs.json", name, {"table": lines})
+        files.keep(TESTS / "proofs.json", name, {"table": lines})
         print(f"{name}:", *lines, sep="\n")
     ours = [line.split("|")[3] for line in tables["golden notebooks"]]
     return 1 if any("**" in text for text in [*ours, *tables["faults of the machine"]]) else 0

@@ -35,7 +35,7 @@ from d2lmini import (
     validation_split,
     vgg_block,
 )
-from nbproof import store
+from nbproof import files
 
 RESULTS = Path(__file__).resolve().parent / "choices.json"
 NUM_VALIDATION = 10_000
@@ -147,7 +147,7 @@ def run(candidate: Candidate, seed: int, choosing: FashionMNIST) -> dict[str, An
 
 def keep(candidate: Candidate, seed: int, result: dict[str, Any]) -> None:
     """Add one result to {candidate: {seed: result}}."""
-    with store.changed(RESULTS) as found:
+    with files.changed(RESULTS) as found:
         found.setdefault(str(candidate), {})[str(seed)] = result
 
 
@@ -186,14 +186,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=None, help="at most so many runs now")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
-    todo = list(missing(store.read(RESULTS), options.seeds))[: options.runs]
+    todo = list(missing(files.read(RESULTS), options.seeds))[: options.runs]
     if todo and not options.table:
         choosing = images_to_choose_on()
         for candidate, seed in todo:
             result = run(candidate, seed, choosing)
             keep(candidate, seed, result)
             print(f"{candidate}, seed {seed}: {result}", flush=True)
-    print(table(store.read(RESULTS)))
+    print(table(files.read(RESULTS)))
 
 
 if __name__ == "__main__":

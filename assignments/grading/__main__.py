@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nbproof.kernel import KernelFailure
+from nbproof.run.kernel import KernelFailure
 
 from grading.problem_set import SOURCES, ProblemSet, names
 

@@ -13,7 +13,7 @@ import json
 from typing import Any, NamedTuple
 
 import numpy as np
-from nbproof.kernel import Kernel
+from nbproof.run.kernel import Kernel
 
 from grading.box import Limits
 from grading.outputs import run_cell

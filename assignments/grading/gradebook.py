@@ -34,7 +34,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from nbgrader.utils import parse_utc
-from nbproof.store import write_atomically
+from nbproof.files import write_atomically
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 

@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
-from nbproof.kernel import Kernel, KernelFailure
+from nbproof.run.kernel import Kernel, KernelFailure
 
 from grading.box import Limits
 from grading.expected import (

@@ -18,7 +18,7 @@ from grading.box import Limits
 from grading.marking import mark
 from grading.problem_set import ProblemSet
 from grading.sandbox import boxed_kernel
-from nbproof import store
+from nbproof import files
 
 WANTED = 0.95  # of the wrong answers must lose what they should
 
@@ -65,8 +65,8 @@ def mutate(sets: list[ProblemSet], results: Path | None, jobs: int | None) -> in
     for name, figure in found.items():
         print(f"{name}: {figure}")
     if results:
-        with store.changed(results) as stored:
-            stored["wrong answers"] = found | {"settings": store.circumstances()}
+        with files.changed(results) as stored:
+            stored["wrong answers"] = found | {"settings": files.circumstances()}
     wrong = [outcome for outcome in outcomes if not outcome.answer.is_right]
     right = [outcome for outcome in outcomes if outcome.answer.is_right]
     caught = sum(outcome.as_wanted for outcome in wrong)

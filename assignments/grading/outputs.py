@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbproof.kernel import Kernel, KernelFailure
+from nbproof.run.kernel import Kernel, KernelFailure
 
 from grading.mend import writable
 

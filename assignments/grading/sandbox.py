@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from nbproof.kernel import Kernel
+from nbproof.run.kernel import Kernel
 
 from grading.box import Limits
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import nbformat
-from nbproof.store import write_atomically
+from nbproof.files import write_atomically
 
 from grading.marking import Marked, Verdict
 from grading.mend import Finding

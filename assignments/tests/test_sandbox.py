@@ -16,7 +16,7 @@ import pytest
 from grading.box import Limits, missing, readable
 from grading.marking import Ran, run_cell
 from grading.sandbox import boxed_kernel
-from nbproof.kernel import Kernel, KernelFailure
+from nbproof.run.kernel import Kernel, KernelFailure
 
 pytestmark = pytest.mark.usefixtures("boxes")
 LIMITS = Limits()

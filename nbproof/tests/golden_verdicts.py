@@ -10,15 +10,15 @@ from pathlib import Path
 
 from golden_notebooks import BAD, HOOKS, OWN, SETTINGS, SLEEPER, Golden, register
 
-from nbproof import columns
-from nbproof.harness import Run, Verdict, read_verdicts, run_notebooks
+from nbproof.report import columns
+from nbproof.run.harness import Run, Verdict, read_verdicts, run_notebooks
 from nbproof.settings import load
 
 CELL_LIMIT = 4  # seconds, for the endless loops
 # Plain nbval's verdicts, written by nbproof's own plugin for that, which needs none of nbproof's nodes.
 CONFTEST = """
 from pathlib import Path
-from nbproof.report import VerdictFile
+from nbproof.report.summary import VerdictFile
 
 def pytest_configure(config):
     config.pluginmanager.register(VerdictFile(Path("verdicts")), "verdicts")

@@ -6,9 +6,10 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from nbproof import bands, record_bands, store
-from nbproof.notebook import text_of
-from nbproof.record_bands import Band
+from nbproof import files
+from nbproof.bands import measure, record
+from nbproof.bands.record import Band
+from nbproof.notebooks.file import text_of
 from nbproof.settings import Settings
 
 BAND = Band("f(x)", "0 < f(x) <= 1", (False, True))
@@ -20,11 +21,11 @@ def cell(source, **marks):
 
 
 def test_a_kernel_records_bands_and_asserts_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv(record_bands.VARIABLE, str(tmp_path / "found"))
+    monkeypatch.setenv(record.VARIABLE, str(tmp_path / "found"))
     source = "x = [3]\nassert x == []\nfor low in (0, 1):\n    assert low < x[-1] <= 9, 'no'"
     source += "\nassert 'a' < 'b' < 'c'\nassert 2 < x[-1] < 4"
-    tree = record_bands.Recorder().visit(ast.parse(source))
-    exec(compile(tree, "cell", "exec"), {record_bands.NAME: record_bands.record})
+    tree = record.Recorder().visit(ast.parse(source))
+    exec(compile(tree, "cell", "exec"), {record.NAME: record.record})
     lines = (tmp_path / "found").read_text().splitlines()
     first = "low < x[-1] <= 9"
     found = [[first, 0, 3, 9], [first, 1, 3, 9], ["2 < x[-1] < 4", 2, 3, 4]]
@@ -36,7 +37,7 @@ def test_a_copy_ends_with_the_last_band_and_leaves_out_what_none_needs():
     band = cell("assert 0 < x < 2", bands={"X": "x"})
     band.metadata.tags.append("solution")
     notebook = new_notebook(cells=[cell("x = 1"), solution, band, cell("x = 3")])
-    assert [c.source for c in bands.cut(notebook, "nbproof").cells] == ["x = 1", "assert 0 < x < 2"]
+    assert [c.source for c in measure.cut(notebook, "nbproof").cells] == ["x = 1", "assert 0 < x < 2"]
     assert len(notebook.cells) == 4
 
 
@@ -47,13 +48,13 @@ def test_a_copy_ends_with_the_last_band_and_leaves_out_what_none_needs():
 )  # fmt: skip
 def test_a_band_has_one_assert_and_one_name(source, names, says):
     with pytest.raises(ValueError, match=says):
-        bands.of_notebook(new_notebook(cells=[cell(source, bands=names)]), "nbproof")
+        measure.of_notebook(new_notebook(cells=[cell(source, bands=names)]), "nbproof")
 
 
 def test_two_cells_may_not_name_one_band():
     cells = [cell(f"assert 0 < {x} < 2", bands={"X": x}) for x in "xy"]
     with pytest.raises(ValueError, match="another cell has a band 'X'"):
-        bands.of_notebook(new_notebook(cells=cells), "nbproof")
+        measure.of_notebook(new_notebook(cells=cells), "nbproof")
 
 
 def data(values=(0.5, 0.6, 0.4), wrong=2.0, high=1.0, **threads):
@@ -90,7 +91,7 @@ def data(values=(0.5, 0.6, 0.4), wrong=2.0, high=1.0, **threads):
 def test_a_band_counts_if_right_runs_are_inside_with_room_and_a_wrong_one_is_not(tmp_path, full, few, says):
     settings = Settings(tmp_path, variants={"full": {}, "few": {}}, wrong=("upside down",))
     measured = {"data": {"full": full, "few": few}}
-    found = "; ".join(bands.flaws(settings, BAND, measured))
+    found = "; ".join(measure.flaws(settings, BAND, measured))
     assert (says in found) if says else not found
 
 
@@ -98,8 +99,8 @@ def test_a_line_of_the_page():
     few = data((0.5, 0.75), wrong=0.5, **{"2": {"1": 0.5}})
     runs = "5 with 1 thread, 1 with 2 threads"
     told = ["few", "0.5833", "0.1291", "0.5000", "0.7500", runs, "0.5000", "upside down 0.5"]
-    assert bands.figures(BAND, "few", few) == told
-    assert bands.figures(BAND, "few", data(wrong=3.0))[-1] == "upside down **3**"
+    assert measure.figures(BAND, "few", few) == told
+    assert measure.figures(BAND, "few", data(wrong=3.0))[-1] == "upside down **3**"
 
 
 PRELUDE = """
@@ -138,11 +139,11 @@ def test_a_book_is_measured_and_its_page_written(tmp_path, capsys):
     (tmp_path / "bands.json").write_text(json.dumps({"bands": {"one": old}}), encoding="utf-8")
 
     for seed in ("0", "3"):
-        assert bands.main(["--only", seed, "full"], settings) == 1  # too few seeds
-    job = bands.Job(tmp_path / "one.ipynb", "few", 4, "far")
-    bands.keep(settings, job, bands.measure(settings, job))
+        assert measure.main(["--only", seed, "full"], settings) == 1  # too few seeds
+    job = measure.Job(tmp_path / "one.ipynb", "few", 4, "far")
+    measure.keep(settings, job, measure.measure(settings, job))
 
-    stored = store.read(tmp_path / "bands.json")["bands"]["one"]
+    stored = files.read(tmp_path / "bands.json")["bands"]["one"]
     assert set(stored) == set(bands_of)
     asserted = {"asserted": "-1 < scale * chance < 9 * scale", "low": -1}
     assert stored["value"]["data"] == {

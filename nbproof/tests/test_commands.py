@@ -4,8 +4,10 @@ import nbformat
 import pytest
 from golden_notebooks import HOOKS, Golden, code, printed, register, value
 
-from nbproof import __main__, commands, select, settings, store
-from nbproof.notebook import METADATA
+from nbproof import __main__, files, settings
+from nbproof.notebooks import select
+from nbproof.notebooks.file import METADATA
+from nbproof.run import commands
 
 BOOK = """
 [tool.nbproof]
@@ -146,9 +148,9 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
     def full(_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
-        store.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert notebooks(tmp_path) == [path.name]
 

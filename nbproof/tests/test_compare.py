@@ -9,8 +9,8 @@ from golden_notebooks import printed, raised, shown
 from nbformat.v4 import new_output
 from PIL import Image
 
-from nbproof import figures, kinds
-from nbproof.compare import Tolerance, first_difference, text_difference, worst_tile
+from nbproof.compare import figures, kinds
+from nbproof.compare.difference import Tolerance, first_difference, text_difference, worst_tile
 
 TOLERANCE = Tolerance()
 

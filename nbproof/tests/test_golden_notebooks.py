@@ -7,9 +7,9 @@ import golden_verdicts
 import pytest
 from golden_notebooks import BAD, GOOD, OWN
 
-from nbproof import page
-from nbproof.harness import Verdict
-from nbproof.outputs import COLOUR
+from nbproof.compare.outputs import COLOUR
+from nbproof.report import page
+from nbproof.run.harness import Verdict
 
 LONGEST = 15  # seconds
 

@@ -7,8 +7,8 @@ import pytest
 from golden_notebooks import code, printed, raised, value
 from nbformat.v4 import new_markdown_cell
 
-from nbproof.hygiene import Hygiene, is_name
-from nbproof.notebook import METADATA, clean
+from nbproof.notebooks.file import METADATA, clean
+from nbproof.notebooks.hygiene import Hygiene, is_name
 from nbproof.settings import Settings
 
 TAGS = ("setup", "exercise", "solution")

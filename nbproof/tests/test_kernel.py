@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from golden_notebooks import register
 
-from nbproof import kernel
+from nbproof.run import kernel
 from nbproof.settings import Settings
 
 

@@ -7,8 +7,8 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbval.plugin import find_comment_markers, find_metadata_tags
 
-from nbproof import kinds
-from nbproof.compare import Tolerance
+from nbproof.compare import kinds
+from nbproof.compare.difference import Tolerance
 from nbproof.settings import Settings
 
 SETTINGS = Settings(Path("."), key="book", conditions={"data": ("full",)}, marks=("derives",))

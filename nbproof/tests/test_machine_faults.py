@@ -12,7 +12,7 @@ import psutil
 import pytest
 from golden_notebooks import SETTINGS, code, printed, value
 
-from nbproof.provoke import possible, start, start_command, start_pytest, wait_for, write
+from nbproof.machine.provoke import possible, start, start_command, start_pytest, wait_for, write
 from nbproof.settings import Settings, load
 
 ORDINARY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")  # what root's rights are taken by

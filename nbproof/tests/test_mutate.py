@@ -8,8 +8,8 @@ from itertools import islice
 import pytest
 from golden_notebooks import Golden, code, value
 
-from nbproof import faults, mutate
-from nbproof.quick import quick
+from nbproof.mutate import faults, package
+from nbproof.mutate.quick import quick
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
 
@@ -141,5 +141,5 @@ def test_a_fault_without_a_verdict_is_told():
         "no verdict": ["conv.py:1 f: `a` became `b`"],
         "together": False,
     }
-    page = mutate.report({"samples": {"1": sample}, "settings": {}})
+    page = package.report({"samples": {"1": sample}, "settings": {}})
     assert "- without a verdict, and not counted: conv.py:1 f" in page

@@ -7,10 +7,11 @@ import pytest
 from golden_notebooks import BAND, IGNORE, Golden, code
 from nbformat.v4 import new_markdown_cell
 
-from nbproof import commands, mutate_outputs
-from nbproof.changes import HARMLESS, INTEGER, Change, changes, last_digit_changed, moved
-from nbproof.compare import Tolerance
-from nbproof.harness import run_notebooks
+from nbproof.compare.difference import Tolerance
+from nbproof.mutate import judge_outputs
+from nbproof.mutate.changes import HARMLESS, INTEGER, Change, changes, last_digit_changed, moved
+from nbproof.run import commands
+from nbproof.run.harness import run_notebooks
 from nbproof.settings import Settings
 
 BOOK = '[tool.nbproof]\nhygiene = true\nheadline = "headline"\npattern = "[0-9]*.ipynb"\n'
@@ -73,7 +74,7 @@ def book(tmp_path_factory):
 
 
 def test_every_change_is_noticed_at_its_cell_and_none_below_its_tolerance(book, capsys):
-    exit_code = mutate_outputs.main([], book)
+    exit_code = judge_outputs.main([], book)
     printed = capsys.readouterr().out
     assert exit_code == 0, printed
     stored = json.loads(book.path("results").read_text())["outputs"]["kinds"]
@@ -84,7 +85,7 @@ def test_every_change_is_noticed_at_its_cell_and_none_below_its_tolerance(book, 
 
 def test_every_change_changes_something(book):
     path = book.root / "1_all.ipynb"
-    before, plain = nbformat.read(path, as_version=4), mutate_outputs.stored(path)
+    before, plain = nbformat.read(path, as_version=4), judge_outputs.stored(path)
     redrawn = json.loads(json.dumps(plain).replace("iVBORw0", "iVBORw1"))
     made = changes(before, plain, redrawn, redrawn, book)
     for kind, of_kind in made.items():
@@ -94,8 +95,8 @@ def test_every_change_changes_something(book):
 
 def test_a_verdict_that_is_wrong_ends_with_code_1(book, monkeypatch, capsys):
     made = Change("up", "up", print)
-    monkeypatch.setattr(mutate_outputs, "judge", lambda *_: {"a word changed": [(made, "")]})
-    assert mutate_outputs.main([], book) == 1
+    monkeypatch.setattr(judge_outputs, "judge", lambda *_: {"a word changed": [(made, "")]})
+    assert judge_outputs.main([], book) == 1
     assert "WRONG: 1_all, a word changed, cell up: passed" in capsys.readouterr().out
 
 

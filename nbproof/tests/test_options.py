@@ -6,8 +6,8 @@ import time
 import pytest
 from golden_notebooks import BAND, IGNORE, Golden, code, picture, printed, raised, register, result, value
 
-from nbproof.harness import read_verdicts
-from nbproof.page import NAME
+from nbproof.report.page import NAME
+from nbproof.run.harness import read_verdicts
 
 pytest_plugins = ["pytester"]
 

@@ -7,7 +7,7 @@ import pytest
 from golden_notebooks import picture, printed, raised
 from PIL import Image, PngImagePlugin
 
-from nbproof import outputs
+from nbproof.compare import outputs
 
 
 def test_streams_are_merged_only_where_they_stand_together():

@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from nbproof import store
-from nbproof.harness import arguments
-from nbproof.select import select
+from nbproof import files
+from nbproof.notebooks.select import select
+from nbproof.run.harness import arguments
 from nbproof.settings import Settings
 
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -60,5 +60,5 @@ def main(argv: list[str], settings: Settings) -> int:
     processor, clock = (round(b / a, 3) for a, b in zip(plain, ours, strict=True))
     print(f"the plugin takes {processor} times the processor's seconds, {clock} times the clock's")
     figures = {"rounds": rounds, "processor": processor, "clock": clock}
-    store.keep(settings.path("results"), "cost", figures)
+    files.keep(settings.path("results"), "cost", figures)
     return 0

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbFile
 
-from nbproof import report, settings
-from nbproof.nodes import CHECK, RUN, UPDATE, Cell, Notebook
+from nbproof import settings
+from nbproof.report import summary
+from nbproof.run.nodes import Cell, Notebook
+from nbproof.run.store import CHECK, RUN, UPDATE
 
 SCATTERED = ("load", "worksteal")  # ways of pytest-xdist that would tear a notebook's cells apart
 
@@ -58,10 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     # A folder that can't be written to has no cache, and that alone is no failure.
     config.addinivalue_line("filterwarnings", "default::pytest.PytestCacheWarning")
-    for plugin in (Swap(), report.Counts(), report.FailurePage()):
+    for plugin in (Swap(), summary.Counts(), summary.FailurePage()):
         config.pluginmanager.register(plugin, f"nbproof-{type(plugin).__name__}")
     if option.nbproof_verdicts and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(report.VerdictFile(Path(option.nbproof_verdicts)), "nbproof-verdicts")
+        config.pluginmanager.register(summary.VerdictFile(Path(option.nbproof_verdicts)), "nbproof-verdicts")
 
 
 class Swap:
@@ -84,7 +86,7 @@ class Swap:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         found = yield
-        report.mark(found, item)
+        summary.mark(found, item)
         notebook = item.parent
         if isinstance(notebook, Notebook) and found.failed:
             if isinstance(item, Cell) and found.when != "teardown":
@@ -97,5 +99,5 @@ class Swap:
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
         found = yield
-        report.mark(found, collector)
+        summary.mark(found, collector)
         return found

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nbproof import faults
-from nbproof.faults import Fault
+from nbproof.mutate import faults
+from nbproof.mutate.faults import Fault
 from nbproof.settings import Settings, SettingsError
 
 AT_ONCE = os.cpu_count() or 1

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from nbproof.harness import Verdict, arguments, read_verdicts
-from nbproof.notebook import METADATA, text_of
+from nbproof.notebooks.file import METADATA, text_of
+from nbproof.run.harness import Verdict, arguments, read_verdicts
 from nbproof.settings import Settings
 
 LONGEST = 60  # seconds that a run may take at all

@@ -18,8 +18,8 @@ from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import iter_validate
 from nbval.plugin import metadata_tags
 
-from nbproof import outputs
-from nbproof.notebook import EDITOR_METADATA, METADATA, tags_of
+from nbproof.compare import outputs
+from nbproof.notebooks.file import EDITOR_METADATA, METADATA, tags_of
 from nbproof.settings import Settings
 
 JUPYTER = ("source_hidden", "outputs_hidden")  # keys of a cell's metadata.jupyter

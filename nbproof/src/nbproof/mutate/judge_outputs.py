@@ -19,12 +19,12 @@ from pathlib import Path
 
 import nbformat
 
-from nbproof import store
-from nbproof.changes import HARMLESS, Change, Record, changes
-from nbproof.harness import run_notebooks
-from nbproof.notebook import code_cells
-from nbproof.outputs import stored_form
-from nbproof.select import add_arguments, is_slow, select
+from nbproof import files
+from nbproof.compare.outputs import stored_form
+from nbproof.mutate.changes import HARMLESS, Change, Record, changes
+from nbproof.notebooks.file import code_cells
+from nbproof.notebooks.select import add_arguments, is_slow, select
+from nbproof.run.harness import run_notebooks
 from nbproof.settings import Settings
 
 AT_ONCE = 2  # runs at a time, each with one kernel
@@ -83,14 +83,14 @@ def judge(settings: Settings, path: Path, folder: Path) -> dict[str, list[tuple[
     original = nbformat.read(path, as_version=4)
     found = changes(original, plain, curves, labels, settings)
     made = [change for of_kind in found.values() for change in of_kind]
-    files = [folder / f"c{count:04}.ipynb" for count in range(len(made) + 1)]
-    for file, notebook in zip(files, [original, *(change.of(original) for change in made)], strict=True):
+    copies = [folder / f"c{count:04}.ipynb" for count in range(len(made) + 1)]
+    for file, notebook in zip(copies, [original, *(change.of(original) for change in made)], strict=True):
         file.write_text(nbformat.writes(notebook), encoding="utf-8")
-    run = run_notebooks(settings, files, options=[f"--nbproof-replay={RECORD}"], root=folder)
+    run = run_notebooks(settings, copies, options=[f"--nbproof-replay={RECORD}"], root=folder)
     first = run.first_failures()
-    if files[0].name in first:
-        raise RuntimeError(f"{path.name} fails without a change, at {first[files[0].name]}")
-    failed_at = (first.get(file.name, "") for file in files[1:])
+    if copies[0].name in first:
+        raise RuntimeError(f"{path.name} fails without a change, at {first[copies[0].name]}")
+    failed_at = (first.get(file.name, "") for file in copies[1:])
     return {kind: [(change, next(failed_at)) for change in of_kind] for kind, of_kind in found.items()}
 
 
@@ -119,5 +119,5 @@ def main(argv: list[str], settings: Settings) -> int:
         wrong += [f"WRONG: {name}, {kind}, cell {change.cell}: {at or 'passed'}" for name, change, at in off]
     print("\n".join(wrong))
     if paths == select(settings):
-        store.keep(settings.path("results"), "outputs", {"kinds": figures})
+        files.keep(settings.path("results"), "outputs", {"kinds": figures})
     return 1 if wrong else 0

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nbproof import figures
-from nbproof.columns import side_by_side
-from nbproof.outputs import strip_png
+from nbproof.compare import figures
+from nbproof.compare.outputs import strip_png
+from nbproof.report.columns import side_by_side
 
 # A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")

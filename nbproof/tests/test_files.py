@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from nbproof import store
+from nbproof import files
 
 ADD = """
 import sys
 from pathlib import Path
-from nbproof import store
+from nbproof import files
 for number in range(40):
-    with store.changed(Path(sys.argv[1])) as content:
+    with files.changed(Path(sys.argv[1])) as content:
         content[f"{sys.argv[2]}{number}"] = number
         content["sum"] = content.get("sum", 0) + 1
 """
@@ -32,6 +32,6 @@ def test_two_commands_at_a_time_lose_none_of_each_others_figures(tmp_path):
 def test_an_error_while_changing_leaves_the_old_file(tmp_path):
     file = tmp_path / "results.json"
     file.write_text('{"a": 1}')
-    with pytest.raises(ZeroDivisionError), store.changed(file) as content:
+    with pytest.raises(ZeroDivisionError), files.changed(file) as content:
         content["a"] = 1 / 0
-    assert store.read(file) == {"a": 1} and store.read(tmp_path / "none.json") == {}
+    assert files.read(file) == {"a": 1} and files.read(tmp_path / "none.json") == {}

@@ -3,7 +3,7 @@
     exact         (no mark)                                       compared; floats within a hundred-thousandth
     tolerant      {"nbproof": {"kind": "tolerant", "rtol": ..}}   floats within a tolerance of its own
     statistical   {"nbproof": {"kind": "statistical", "why": .., "bands": {name: expression}}}
-                  and the tag nbval-ignore-output                 the cell asserts its bands (`record_bands`);
+                  and the tag nbval-ignore-output                 the cell asserts its bands (`bands.record`);
                                                                   of its output `outline` is compared
 
 A book may have another key than "nbproof", and conditions under which a cell can't be compared, such as
@@ -19,8 +19,9 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from nbproof import compare, record_bands
-from nbproof.compare import Tolerance
+from nbproof.bands import record
+from nbproof.compare import difference
+from nbproof.compare.difference import Tolerance
 from nbproof.settings import Settings
 
 NAMES = ("exact", "tolerant", "statistical")
@@ -45,8 +46,8 @@ class Kind:
     def seen(self, outputs: Iterable[Any]) -> Iterable[tuple[str, str]]:
         """What of outputs is compared."""
         if self.name != "statistical":
-            return compare.parts(outputs)
-        return compare.outline(outputs, **{name: name not in self.trained for name in TRAINED})
+            return difference.parts(outputs)
+        return difference.outline(outputs, **{name: name not in self.trained for name in TRAINED})
 
 
 def of(cell: Mapping[str, Any], options: Mapping[str, bool], settings: Settings) -> Kind:
@@ -126,13 +127,13 @@ def _of_comparison(
             yield f"no assert has the form `low < {middle} < high`, which its {key}.bands names {name!r}"
 
 
-def bands_of(source: str) -> list[record_bands.Band]:
+def bands_of(source: str) -> list[record.Band]:
     """The bands that a cell asserts; none if it's no Python.
 
     >>> bands_of("%matplotlib inline\\nassert 0.7 < accuracy < 0.9")[0].middle
     'accuracy'
     """
     try:
-        return list(record_bands.bands_in(ast.parse(TransformerManager().transform_cell(source))))
+        return list(record.bands_in(ast.parse(TransformerManager().transform_cell(source))))
     except SyntaxError:
         return []

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from nbproof import figures, kinds
-from nbproof.compare import LARGEST_SHARE, NUMBER, Tolerance, last_place, pixels, png
-from nbproof.notebook import code_cells
-from nbproof.outputs import values
+from nbproof.compare import figures, kinds
+from nbproof.compare.difference import LARGEST_SHARE, NUMBER, Tolerance, last_place, pixels, png
+from nbproof.compare.outputs import values
+from nbproof.notebooks.file import code_cells
 from nbproof.settings import Settings
 
 TENTH = "a number moved by a tenth of its tolerance"

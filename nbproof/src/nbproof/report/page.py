@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nbproof.outputs import COLOUR
+from nbproof.compare.outputs import COLOUR
 from nbproof.settings import SETTINGS
 
 NAME = "notebook-report.html"

@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbproof import store
-from nbproof.harness import Run, run_notebooks
-from nbproof.select import is_slow, select
+from nbproof import files
+from nbproof.notebooks.select import is_slow, select
+from nbproof.run.harness import Run, run_notebooks
 from nbproof.settings import Settings
 
 INSTRUCTIONS = ("default", "avx2", "avx512")
@@ -109,6 +109,6 @@ def main(argv: list[str], settings: Settings) -> int:
         for _, group in itertools.groupby(chosen, lambda machine: machine.threads):
             run_all(settings, list(group), paths, figures)
         figures["not possible here"] = len(machines) - len(possible_here)
-        store.keep(settings.path("results"), f"stability, {name} notebooks", figures)
+        files.keep(settings.path("results"), f"stability, {name} notebooks", figures)
         alarms += len(figures["false alarms"])
     return 1 if alarms else 0

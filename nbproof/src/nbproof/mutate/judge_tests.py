@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nbproof import inject, store
-from nbproof.baseline import AT_ONCE, OUTLIVED, SLOWER, UNCHANGED, Baseline, Book
-from nbproof.faults import Fault
+from nbproof import files
+from nbproof.mutate import inject
+from nbproof.mutate.baseline import AT_ONCE, OUTLIVED, SLOWER, UNCHANGED, Baseline, Book
+from nbproof.mutate.faults import Fault
 
 LONGEST = 3600.0  # seconds of the clean run of all tests
 
@@ -81,7 +82,7 @@ def in_fork(book: Book, job: Job) -> None:
     if not job.fault:
         following.save()
     result = {"code": int(code), "failed": told.failed, "seconds": told.seconds}
-    store.write_atomically(job.file, json.dumps(result).encode())
+    files.write_atomically(job.file, json.dumps(result).encode())
     os._exit(0)
 
 

@@ -18,14 +18,14 @@ from nbval.cover import setup_coverage, teardown_coverage
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from nbproof import figures, kinds, outputs, page, store
-from nbproof.compare import Difference, first_difference, parts
-from nbproof.hygiene import Hygiene
-from nbproof.kernel import Kernel, KernelFailure, ReplayedKernel, environment
-from nbproof.notebook import UNREADABLE, clean, code_cells, headline, text_of
+from nbproof.compare import figures, kinds, outputs
+from nbproof.compare.difference import Difference, first_difference, parts
+from nbproof.notebooks.file import UNREADABLE, clean, code_cells
+from nbproof.notebooks.hygiene import Hygiene
+from nbproof.report import page
+from nbproof.run.kernel import Kernel, KernelFailure, ReplayedKernel, environment
+from nbproof.run.store import CHECK, RUN, UPDATE, StoreItem
 from nbproof.settings import SETTINGS, Settings
-
-CHECK, RUN, UPDATE = "check", "run", "update"  # compare; execute into a copy; store outputs
 
 
 class Notebook(IPyNbFile):
@@ -283,26 +283,3 @@ class FormItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"{self.parent.place}, {self.name}"
-
-
-class StoreItem(FormItem):
-    """The end of a notebook that was run: its copy is written, or its outputs stored."""
-
-    def runtest(self) -> None:
-        notebook, settings = self.parent, self.parent.settings
-        if notebook.mode == RUN:
-            notebook.outcome = headline(notebook.nb, settings.headline)
-            if folder := self.config.option.nbproof_build:
-                (Path(folder) / self.path.name).write_bytes(text_of(notebook.nb))
-        elif not notebook.failed_cell:
-            before, after = self.path.read_bytes(), text_of(notebook.nb)
-            notebook.outcome = "outputs written" if before != after else "unchanged"
-            if before != after:
-                store.write_atomically(self.path, after)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo) -> str:
-        return f"{self.parent.place}: {self.in_a_line(excinfo.value)}"
-
-    def in_a_line(self, error: BaseException) -> str:
-        # an OSError's own text has the name of the file beside, which is gone
-        return str(getattr(error, "strerror", None) or error)

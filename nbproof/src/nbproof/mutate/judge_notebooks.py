@@ -15,19 +15,20 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from nbproof.baseline import AT_ONCE, OUTLIVED, SLOWER, UNCHANGED, Baseline, Book
-from nbproof.faults import Fault
-from nbproof.harness import Run, run_notebooks
-from nbproof.notebook import code_cells, text_of
-from nbproof.quick import quick
-from nbproof.select import is_slow, select
+from nbproof.mutate.baseline import AT_ONCE, OUTLIVED, SLOWER, UNCHANGED, Baseline, Book
+from nbproof.mutate.faults import Fault
+from nbproof.mutate.quick import quick
+from nbproof.notebooks.file import code_cells, text_of
+from nbproof.notebooks.select import is_slow, select
+from nbproof.run.harness import Run, run_notebooks
 
 
 def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, NotebookNode]) -> Run:
     """Run notebooks in a folder of their own, after a call of a function in `inject`."""
     place = folder / book.settings.build  # no notebook of the book's, to which its rules of form apply
     place.mkdir(parents=True)
-    (folder / "prelude.py").write_text(f"__import__('nbproof.inject').inject.{call}", encoding="utf-8")
+    prelude = f"__import__('nbproof.mutate.inject', fromlist=['']).{call}"
+    (folder / "prelude.py").write_text(prelude, encoding="utf-8")
     for name, notebook in copies.items():
         (place / name).write_bytes(text_of(notebook))
     options = ["-x", f"--nbproof-prelude={folder}/prelude.py"]

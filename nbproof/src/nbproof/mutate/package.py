@@ -18,11 +18,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from nbproof import faults, judge_notebooks, judge_tests, store
-from nbproof.baseline import UNCHANGED, Book
-from nbproof.columns import table
-from nbproof.faults import BY_HAND, KEY, Fault, key_of
-from nbproof.select import select
+from nbproof import files
+from nbproof.mutate import faults, judge_notebooks, judge_tests
+from nbproof.mutate.baseline import UNCHANGED, Book
+from nbproof.mutate.faults import BY_HAND, KEY, Fault, key_of
+from nbproof.notebooks.select import select
+from nbproof.report.columns import table
 from nbproof.settings import Settings
 
 WANTED, OF_NOTEBOOKS = 0.98, 0.90  # of the faults that change something: by both; by notebooks, where taught
@@ -190,19 +191,19 @@ def main(argv: list[str], settings: Settings) -> int:
         )
     chosen = [fault for fault in (*islice(generated, args.sample), *written) if args.only in str(fault)]
     if args.survivors:
-        before = store.read(settings.path("results"))["package"]["samples"][sample]
+        before = files.read(settings.path("results"))["package"]["samples"][sample]
         survived = set(map(key_of, before["survivors"]))
         chosen = [fault for fault in chosen if fault.key in survived]
     judges = JUDGES if args.judge == "both" else (args.judge,)
     together = args.together and judges == JUDGES
     verdicts = judge_all(book, chosen, judges, together)
     found = summary(book, chosen, verdicts, judges, together)
-    print(report({"samples": {sample: found}, "settings": store.circumstances()}))
+    print(report({"samples": {sample: found}, "settings": files.circumstances()}))
     if not (args.only or args.survivors or args.judge != "both"):
-        with store.changed(settings.path("results")) as results:
+        with files.changed(settings.path("results")) as results:
             package = results.setdefault("package", {"samples": {}})
             package["samples"][sample] = found
-            package["settings"] = store.circumstances()
+            package["settings"] = files.circumstances()
     counts = {m: count for m, count in found["modules"].items() if count["faults"] > count["change nothing"]}
     weak = [count for module, count in counts.items() if within(module, book.taught)]
     asked = "notebooks" in judges and not together

@@ -10,7 +10,7 @@ from types import CodeType
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from nbproof.notebook import code_cells, marks_of, read
+from nbproof.notebooks.file import code_cells, marks_of, read
 
 AT_ONCE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")  # code within code that runs where it stands
 

@@ -1,7 +1,7 @@
 """Measure the bands of the statistical cells over seeds and thread counts: `nbproof bands`.
 
 A copy of each notebook, up to its last band, runs once for each seed in a kernel that records where the
-notebook asserts (`record_bands`): the value and both ends come from the same run. The book's own code before
+notebook asserts (`record`): the value and both ends come from the same run. The book's own code before
 the first cell (`preludes`) puts in NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG
 names. A band counts if all right results lie within it with room, and a wrong one doesn't (`flaws`). The
 runs are stored one by one in a JSON file, and shown in a page beside it.
@@ -22,13 +22,14 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from nbproof import record_bands, store
-from nbproof.columns import table
-from nbproof.harness import run_notebooks
-from nbproof.kinds import bands_of
-from nbproof.notebook import code_cells, marks_of, read, tags_of, text_of
-from nbproof.record_bands import Band
-from nbproof.select import add_arguments, select
+from nbproof import files
+from nbproof.bands import record
+from nbproof.bands.record import Band
+from nbproof.compare.kinds import bands_of
+from nbproof.notebooks.file import code_cells, marks_of, read, tags_of, text_of
+from nbproof.notebooks.select import add_arguments, select
+from nbproof.report.columns import table
+from nbproof.run.harness import run_notebooks
 from nbproof.settings import Settings
 
 SEEDS = 10  # of the first variant, at least; the others have FEW
@@ -36,7 +37,7 @@ FEW = 3  # and so many at each number of threads
 LEFT_OUT = ("raises-exception", "solution")  # tags of cells that no later one needs
 LONGEST = 24 * 60 * 60  # seconds that a cell may take: nobody waits
 NOTHING = {"runs": {}, "wrong": {}, "low": 0.0, "high": 0.0}  # measured on a variant
-RECORDER = "__import__('nbproof.record_bands', fromlist=['install']).install()\n"
+RECORDER = "__import__('nbproof.bands.record', fromlist=['install']).install()\n"
 
 
 class Job(NamedTuple):
@@ -112,7 +113,7 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
         variables = {
             **settings.variants[job.variant],
             **{variable: str(job.threads) for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
-            **{"NBPROOF_SEED": str(job.seed), "NBPROOF_WRONG": job.wrong, record_bands.VARIABLE: str(found)},
+            **{"NBPROOF_SEED": str(job.seed), "NBPROOF_WRONG": job.wrong, record.VARIABLE: str(found)},
         }
         options = ["--nbproof-mode=run", f"--nbval-cell-timeout={LONGEST}"]
         options += [f"--nbproof-prelude={path}" for path in preludes]
@@ -126,8 +127,8 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
 def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> None:
     """Store a run. A band whose expression has changed loses its old runs, one that is gone goes."""
     bands = of_notebook(read(job.path), settings.key)
-    with store.changed(settings.path("bands")) as content:
-        content["settings"] = store.circumstances()
+    with files.changed(settings.path("bands")) as content:
+        content["settings"] = files.circumstances()
         old = content.setdefault("bands", {}).setdefault(job.path.stem, {})
         content["bands"][job.path.stem] = new = {}
         for name, band in bands.items():
@@ -153,7 +154,7 @@ def jobs(settings: Settings, paths: Sequence[Path]) -> Iterator[Job]:
 
 def is_stored(settings: Settings, job: Job) -> bool:
     """Whether a run was made of all bands of a notebook, as they are measured today."""
-    stored = store.read(settings.path("bands")).get("bands", {}).get(job.path.stem, {})
+    stored = files.read(settings.path("bands")).get("bands", {}).get(job.path.stem, {})
     for name, band in of_notebook(read(job.path), settings.key).items():
         measured = stored.get(name, {"expression": "", "data": {}})
         data = measured["data"].get(job.variant, NOTHING)
@@ -265,8 +266,8 @@ def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:
 def write_page(settings: Settings) -> list[str]:
     """Write the page; the bands that don't count, each with its reasons."""
     file = settings.path("bands")
-    content = store.read(file)
-    store.write_atomically(file.with_suffix(".md"), page(settings, content).encode("utf-8"))
+    content = files.read(file)
+    files.write_atomically(file.with_suffix(".md"), page(settings, content).encode("utf-8"))
     return [
         f"{heading(notebook, name)}: {'; '.join(found)}"
         for notebook, bands in of_book(settings).items()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from nbproof import page
-from nbproof.nodes import Notebook
+from nbproof.report import page
+from nbproof.run.nodes import Notebook
 
 KINDS = ("exact", "tolerant", "statistical", "not compared")
 AnyReport = pytest.CollectReport | pytest.TestReport

@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 from tqdm import tqdm
 
-from nbproof.harness import arguments
-from nbproof.nodes import RUN, UPDATE, Cell, Notebook
-from nbproof.select import add_arguments, select
+from nbproof.notebooks.select import add_arguments, select
+from nbproof.run.harness import arguments
+from nbproof.run.nodes import Cell, Notebook
+from nbproof.run.store import RUN, UPDATE
 from nbproof.settings import Settings
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended

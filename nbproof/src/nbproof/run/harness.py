@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbproof.outputs import COLOUR
+from nbproof.compare.outputs import COLOUR
 from nbproof.settings import Settings
 
 MACHINE = ("didn't start", "the kernel died", "Timeout of")  # a failure that says nothing of the code

@@ -1,0 +1,1 @@
+"""A band is measured: what training gives over seeds and numbers of threads."""

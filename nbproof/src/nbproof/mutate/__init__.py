@@ -1,0 +1,1 @@
+"""Faults are put into a package, and changes into stored outputs: who notices?"""

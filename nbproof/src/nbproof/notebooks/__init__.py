@@ -1,0 +1,1 @@
+"""A notebook's file: found, read, and held to a book's form."""

@@ -1,0 +1,1 @@
+"""What is told of a run: its counts, and the page of its failures."""
