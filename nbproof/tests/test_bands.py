@@ -114,6 +114,30 @@ get_ipython().user_ns["drawn"] = drawn
 """
 
 
+def test_a_band_that_no_run_reaches_is_told_and_the_page_is_written(tmp_path, capsys):
+    settings = Settings(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(
+        text_of(new_notebook(cells=[cell("if 0:\n    assert 0 < x < 1", bands={"value": "x"})]))
+    )
+    assert measure.main(["--page"], settings) == 1 and (tmp_path / "bands.md").exists()
+    assert measure.main(["--only", "0"], settings) == 1
+    assert "FAILED value: `assert 0 < x < 1` wasn't reached" in capsys.readouterr().out
+
+
+def test_ends_that_change_from_run_to_run_leave_one_run(tmp_path, capsys):
+    """A value can't be held to the ends of another run."""
+    settings = Settings(tmp_path)
+    asserts = cell("assert low < x < 1", bands={"value": "x"})
+    (tmp_path / "one.ipynb").write_bytes(text_of(new_notebook(cells=[asserts])))
+    for seed, low in enumerate((0.1, 0.1, 0.2)):
+        job = measure.Job(tmp_path / "one.ipynb", "data", seed)
+        measure.keep(settings, job, {"low < x < 1": [low, 0.5, 1.0]})
+    measure.keep(settings, job, {"low < y < 1": [0.3, 0.5, 1.0]})  # edited meanwhile
+    stored = files.read(tmp_path / "bands.json")["bands"]["one"]["value"]["data"]["data"]
+    assert (stored["runs"], stored["low"]) == ({"1": {"2": 0.5}}, 0.2)
+    assert "its ends (0.1, 1.0) became (0.2, 1.0)" in capsys.readouterr().out
+
+
 def test_a_book_is_measured_and_its_page_written(tmp_path, capsys):
     """End to end, in real kernels: what the notebook asserts is what is stored."""
     (tmp_path / "prelude.py").write_text(PRELUDE, encoding="utf-8")

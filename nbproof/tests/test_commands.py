@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from golden_notebooks import HOOKS, Golden, code, printed, register, value
+from golden_notebooks import HOOKS, Golden, code, printed, register, value, without_ids
 
 from nbproof import __main__, files, settings
 from nbproof.notebooks import select
@@ -173,6 +173,7 @@ def test_run_says_in_a_line_that_it_cant_write_its_copies(book, nbproof):
 @pytest.mark.parametrize(
     ("setting", "says"),
     [("speed = 1", "unknown setting 'speed'"), ("slow = 7", "slow (=7) must be a tuple"),
+     ("slow = [7]", "slow (=[7]) must be a list of str"),
      ("[", "can't be read"), ("hooks = 'no.py'", "there is no Python file"),
      ("hooks = 'broken.py'", "broken.py can't be loaded: SyntaxError"),
      ("conditions = { data = 'full' }", "must have a list for each"),
@@ -183,6 +184,42 @@ def test_settings_that_cant_be_used_are_named(book, nbproof, setting, says):
     (book / "broken.py").write_text("def lacking(")
     exit_code, out, err = nbproof("list")
     assert (exit_code, out) == (2, []) and says in err and "Traceback" not in err
+
+
+def test_update_leaves_alone_what_was_edited_meanwhile(book, nbproof):
+    path = book / "01_edited.ipynb"
+    edit = code("edit", f"path = open({str(path)!r}, 'a')\npath.write(' ')\npath.close()")
+    Golden(path.stem, [HEAD, edit]).write(book)
+    before = path.read_bytes()
+    exit_code, lines, _ = nbproof("update")
+    assert exit_code == 1 and lines[0].endswith("NOT WRITTEN: its file was edited while it ran")
+    assert path.read_bytes() == before + b" "
+
+
+def test_update_gives_ids_to_a_notebook_of_an_older_format(book, nbproof):
+    Golden("01_old", [HEAD], edit=without_ids).write(book)
+    assert nbproof("update")[0] == 0
+    assert nbformat.read(book / "01_old.ipynb", as_version=4).cells[0].id
+
+
+def test_update_clears_what_an_empty_cell_shows(book, nbproof):
+    (book / "pyproject.toml").write_text(BOOK.replace("hygiene = true\n", ""))
+    Golden("01_a", [code("empty", "", value("1"))]).write(book)
+    assert nbproof("update")[0] == 0
+    cell = nbformat.read(book / "01_a.ipynb", as_version=4).cells[0]
+    assert not cell.outputs and cell.execution_count is None
+
+
+def test_copies_dont_replace_notebooks_and_are_none(book, nbproof):
+    (book / "pyproject.toml").write_text(BOOK.replace("[0-9][0-9]_*", "*/[0-9]*"))
+    (book / "part").mkdir()
+    Golden("01_a", [HEAD]).write(book / "part")
+    before = (book / "part" / "01_a.ipynb").read_bytes()
+    exit_code, out, err = nbproof("run", "--build", "part")
+    assert exit_code == 2 and "part is the chapters' own folder" in err
+    assert (book / "part" / "01_a.ipynb").read_bytes() == before
+    assert nbproof("run")[0] == 0 and (book / "build" / "01_a.ipynb").exists()
+    assert nbproof("list")[1] == [str(book / "part" / "01_a.ipynb")]
 
 
 def test_selecting_notebooks(book, nbproof):
@@ -196,9 +233,9 @@ def test_selecting_notebooks(book, nbproof):
     assert stems("7", "02") == ["02_b", "07_c"]
     assert stems(fast=True) == ["01_a", "02_b"]
     assert nbproof("list", "--reverse", "--fast")[1] == [str(book / "02_b.ipynb"), str(book / "01_a.ipynb")]
-    with pytest.raises(select.SelectionError, match="no chapter 3"):
+    with pytest.raises(settings.SettingsError, match="no chapter 3"):
         stems("3")
-    with pytest.raises(select.SelectionError, match="all that are asked for are slow"):
+    with pytest.raises(settings.SettingsError, match="all that are asked for are slow"):
         stems("7", fast=True)
     assert [select.plain(number) for number in ("00", "07", "a0")] == ["0", "7", "a0"]
 

@@ -55,6 +55,9 @@ def test_numbers_that_agree(stored, new):
         ("lr 0.0001", "lr 0.0002"),  # a unit of the last place is 100 %
         ("0.0000", "0.0001"),
         ("0.0099", "0.0100"),
+        ("7.88e+374", "1.0"),  # too large for a float: letter by letter
+        ("2.5", "1.23456E+400"),
+        ("color: #6e7781", "color: #1e9999"),
         ("0.1234", "0.1236"),
         ("12.5 ms", "12.5 s"),  # units too
         ("2.13.0", "2.13.1"),  # a version is no number

@@ -35,3 +35,11 @@ def test_an_error_while_changing_leaves_the_old_file(tmp_path):
     with pytest.raises(ZeroDivisionError), files.changed(file) as content:
         content["a"] = 1 / 0
     assert files.read(file) == {"a": 1} and files.read(tmp_path / "none.json") == {}
+
+
+def test_a_link_stays_one_and_its_file_is_written(tmp_path):
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_text("old")
+    link.symlink_to(real)
+    files.write_atomically(link, b"new")
+    assert link.is_symlink() and real.read_bytes() == b"new"

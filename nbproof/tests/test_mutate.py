@@ -1,14 +1,16 @@
 """Faults in a package: which are generated, where they are judged, and a small book from end to end."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from itertools import islice
 
 import pytest
 from golden_notebooks import Golden, code, value
 
-from nbproof.mutate import faults, package
+from nbproof.mutate import faults, judge_tests, package
 from nbproof.mutate.quick import quick
 
 pytest.importorskip("cosmic_ray", reason="nbproof[mutate] isn't installed")
@@ -75,7 +77,7 @@ def book(tmp_path):
 
 
 def test_each_judge_notices_what_it_runs(book):
-    command = [sys.executable, "-m", "nbproof", "mutate", "--sample", "0"]
+    command = [sys.executable, "-P", "-m", "nbproof", "mutate", "--sample", "0"]
     done = subprocess.run(command, cwd=book, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr  # one of five survives
     results = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
@@ -86,6 +88,8 @@ def test_each_judge_notices_what_it_runs(book):
     by = {entry["within"]: (entry["notebooks"], entry["tests"]) for entry in results["survivors"]}
     assert set(by) == {"double", "halve", "shout", "stop"} and by["shout"] == ("", "")
     assert by["halve"] == ("", "test_grown.py::test_halves")
+    with (book / "build" / "mutate-tests.jsonl").open("a") as half:
+        half.write('\n{"state"')  # as a run leaves it that is killed
     again = subprocess.run(command, cwd=book, capture_output=True, text=True)
     assert "survived" in done.stdout and "survived" not in again.stdout  # verdicts are kept
     (book / "build" / "mutate-notebooks.jsonl").unlink()
@@ -93,6 +97,22 @@ def test_each_judge_notices_what_it_runs(book):
     together = json.loads((book / "nbproof-results.json").read_text())["package"]["samples"]["1"]
     assert together["modules"]["sums"] == results["modules"]["sums"] | {"notebooks": 1}
     assert "| not asked |" in done.stdout and done.stdout.count("mutate-notebooks: ") == 3  # of six
+
+
+def test_no_fork_outlives_who_waits_for_it(tmp_path, monkeypatch):
+    def fork(book, job):
+        job.file.write_text(str(os.getpid()))
+        time.sleep(0 if job.file.stem == "quick" else 60)
+        job.file.write_text('{"code": 0}')
+
+    monkeypatch.setattr(judge_tests, "in_fork", fork)
+    monkeypatch.setattr(judge_tests, "AT_ONCE", 2)
+    jobs = [judge_tests.Job(tmp_path / name, (), 60) for name in ("slow", "quick")]
+    waiting = judge_tests.forked(None, jobs)
+    assert next(waiting)[0].file.stem == "quick"
+    waiting.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "slow").read_text()), 0)
 
 
 def test_generated_faults_are_the_seeds_and_change_code(book):

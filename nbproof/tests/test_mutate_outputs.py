@@ -1,6 +1,7 @@
 """Changing stored outputs: how numbers are moved, and a small book whose every change must be noticed."""
 
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ from nbformat.v4 import new_markdown_cell
 from nbproof.compare.difference import Tolerance
 from nbproof.mutate import judge_outputs
 from nbproof.mutate.changes import HARMLESS, INTEGER, Change, changes, last_digit_changed, moved
+from nbproof.notebooks.file import read
 from nbproof.run import commands
 from nbproof.run.harness import run_notebooks
 from nbproof.settings import Settings
@@ -91,6 +93,13 @@ def test_every_change_changes_something(book):
     for kind, of_kind in made.items():
         assert of_kind and all(change.of(before) != before for change in of_kind)
         assert all((change.fails_at == "") == (kind in HARMLESS) for change in of_kind)
+
+
+def test_without_rules_of_form_a_cleared_count_fails_at_its_cell(book):
+    original, plain = read(book.root / "1_all.ipynb"), judge_outputs.stored(book.root / "1_all.ipynb")
+    made = changes(original, plain, plain, plain, replace(book, hygiene=False))
+    assert made["a cell removed"] == []
+    assert [change.fails_at == change.cell for change in made["a count cleared"]] == [True, True]
 
 
 def test_a_verdict_that_is_wrong_ends_with_code_1(book, monkeypatch, capsys):

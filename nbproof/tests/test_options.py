@@ -64,7 +64,7 @@ def test_sanitize_with_changes_both_sides(pytester, judge):
 
 
 def test_current_env_takes_this_python_whatever_kernel_a_notebook_names(pytester, judge):
-    cell = code("a", f"import sys\nsys.executable == {sys.executable!r}", value("True"))
+    cell = code("a", f"import os, sys\nos.path.samefile(sys.prefix, {sys.prefix!r})", value("True"))
     Golden("a", [cell], kernel="julia-0.3").write(pytester.path)
     assert judge()[0] == {("a.ipynb", "a"): "failed"}
     assert judge("--nbval-current-env")[0] == {("a.ipynb", "a"): "passed"}
@@ -103,6 +103,15 @@ def test_xdist_keeps_a_notebook_in_one_process(pytester, judge, dist):
     found, output = judge("-n2", *dist)
     assert len(found) == 18 and set(found.values()) == {"passed"}
     assert "18 cells: 18 exact" in output
+
+
+def test_a_cell_is_named_by_what_its_file_says_and_each_runs(pytester, judge):
+    """Where an id stands twice, or is an item's of ours, its number is the name: in every process."""
+    pytest.importorskip("xdist")
+    ids = ("hygiene", "twice", "twice", "good")
+    Golden("a", [code(name, str(n), value(str(n))) for n, name in enumerate(ids)]).write(pytester.path)
+    found, _ = judge("-n2")
+    assert found == {("a.ipynb", name): "passed" for name in ("Cell 0", "Cell 1", "Cell 2", "good")}
 
 
 # --- where a notebook lies ----------------------------------------------------------------------

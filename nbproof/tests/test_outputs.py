@@ -4,7 +4,7 @@ import base64
 import io
 
 import pytest
-from golden_notebooks import picture, printed, raised
+from golden_notebooks import picture, printed, raised, shown
 from PIL import Image, PngImagePlugin
 
 from nbproof.compare import outputs
@@ -35,6 +35,8 @@ def test_a_stored_picture_has_no_remarks_and_the_same_pixels():
         ("saved to ~/book/x.png", "absolute path"),
         ("in '/tmp/x/y'", "absolute path"),
         (r"C:\Users\ada", "absolute path"),
+        ("see file:///home/ada/x.csv", "absolute path"),
+        ("<td>/home/ada/x.csv</td>", "absolute path"),
         ("<object object at 0x7fe5f4ac7390>", "address"),
         ("and/or 1/2 </div> 28/28/1 https://example.org/a/b 0x1f book/conv.py", ""),
     ],
@@ -43,6 +45,10 @@ def test_what_must_not_be_stored(text, flaw):
     found = outputs.flaws([printed(text)])
     assert bool(found) == bool(flaw)
     assert flaw in "".join(found)
+
+
+def test_a_path_in_json_must_not_be_stored():
+    assert "absolute path" in outputs.flaws([shown({"application/json": {"file": "/home/ada/x.csv"}})])[0]
 
 
 def test_stderr_must_not_be_stored():

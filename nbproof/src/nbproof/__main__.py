@@ -7,7 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from nbproof.notebooks.select import add_arguments, select
+from nbproof.notebooks.select import add_arguments, chosen
 from nbproof.settings import Settings, SettingsError, load
 
 COMMANDS = {  # what each does, and the module that does it
@@ -50,7 +50,7 @@ def list_notebooks(argv: list[str], settings: Settings) -> int:
     add_arguments(parser)
     parser.add_argument("--reverse", action="store_true", help="the last one first")
     args = parser.parse_args(argv)
-    found = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
+    _, found = chosen(settings, args)
     print(*(reversed(found) if args.reverse else found), sep="\n")
     return 0
 

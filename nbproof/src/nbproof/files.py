@@ -21,6 +21,7 @@ WAIT_SECONDS = 60  # for another command that is writing
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file, or replace it by new content, wholly or not at all."""
+    path = path.resolve()  # a link stays one
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

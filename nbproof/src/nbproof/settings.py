@@ -118,6 +118,8 @@ def load(root: Path) -> Settings:
         within = {"conditions": list, "environment": str}.get(name)  # of what its values are
         if within and not all(isinstance(each, within) for each in value.values()):
             raise SettingsError(f"{TABLE}.{name} (={value!r}) must have a {within.__name__} for each name")
+        if isinstance(value, tuple) and not all(isinstance(each, str) for each in value):
+            raise SettingsError(f"{TABLE}.{name} (={list(value)!r}) must be a list of str")
         given[name] = value
     return dataclasses.replace(default, **given)
 

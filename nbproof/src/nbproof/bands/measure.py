@@ -1,10 +1,10 @@
 """Measure the bands of the statistical cells over seeds and thread counts: `nbproof bands`.
 
 A copy of each notebook, up to its last band, runs once for each seed in a kernel that records where the
-notebook asserts (`record`): the value and both ends come from the same run. The book's own code before
-the first cell (`preludes`) puts in NBPROOF_SEED, and makes the result wrong in the way that NBPROOF_WRONG
-names. A band counts if all right results lie within it with room, and a wrong one doesn't (`flaws`). The
-runs are stored one by one in a JSON file, and shown in a page beside it.
+notebook asserts (`record`): the value, and both ends, which may depend on the data, but not on training. The
+book's own code before the first cell (`preludes`) puts in NBPROOF_SEED, and makes the result wrong in the way
+that NBPROOF_WRONG names. A band counts if all right results lie within it with room, and a wrong one doesn't
+(`flaws`). The runs are stored one by one in a JSON file, and shown in a page beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,9 +26,9 @@ from nbproof.bands import record
 from nbproof.bands.record import Band
 from nbproof.compare.kinds import bands_of
 from nbproof.notebooks.file import code_cells, marks_of, read, tags_of, text_of
-from nbproof.notebooks.select import add_arguments, select
+from nbproof.notebooks.select import add_arguments, chosen, select
 from nbproof.report.columns import table
-from nbproof.run.harness import run_notebooks
+from nbproof.run.harness import at_once, run_notebooks
 from nbproof.settings import Settings
 
 SEEDS = 10  # of the first variant, at least; the others have FEW
@@ -120,12 +119,17 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
         run = run_notebooks(settings, [copy], options=options, variables=variables, root=folder)
         if run.failures:
             raise RuntimeError(f"{run.failures[0].item}: {run.failures[0].in_a_line}")
-        lines = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
-    return {text: values for text, *values in lines}
+        lines = found.read_text(encoding="utf-8").splitlines() if found.exists() else []
+    measured = {text: values for text, *values in map(json.loads, lines)}
+    for name, band in of_notebook(read(job.path), settings.key).items():
+        if band.text not in measured:
+            raise RuntimeError(f"{name}: `assert {band.text}` wasn't reached, or compares no numbers")
+    return measured
 
 
 def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> None:
-    """Store a run. A band whose expression has changed loses its old runs, one that is gone goes."""
+    """Store a run. A band whose expression or whose ends' values have changed loses its old runs, one that is
+    gone goes, and one that was edited meanwhile gets nothing."""
     bands = of_notebook(read(job.path), settings.key)
     with files.changed(settings.path("bands")) as content:
         content["settings"] = files.circumstances()
@@ -134,8 +138,14 @@ def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> N
         for name, band in bands.items():
             same = old.get(name, {}).get("expression") == band.middle
             new[name] = kept = old[name] if same else {"expression": band.middle, "data": {}}
+            if band.text not in measured:
+                continue
             found = kept["data"].setdefault(job.variant, {"runs": {}, "wrong": {}})
             low, value, high = (float(f"{x:.5g}") for x in measured[band.text])
+            ends = found.get("low"), found.get("high")
+            if found.get("asserted") == band.text and ends != (low, high):
+                print(f"{job}: {name}: its ends {ends} became {(low, high)}: its earlier runs are dropped")
+                found.update(runs={}, wrong={})
             found.update(asserted=band.text, low=low, high=high)
             if job.wrong:
                 found["wrong"][job.wrong] = value
@@ -238,13 +248,13 @@ def heading(notebook: str, name: str) -> str:
 def page(settings: Settings, content: Mapping[str, Any]) -> str:
     """A section for each notebook, and a table for each of its bands."""
     words = {"noun": settings.noun, "json": settings.path("bands").name}
-    versions = ", ".join(f"{name} {version}" for name, version in content["settings"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in content.get("settings", {}).items())
     blocks = [INTRODUCTION.format(**words, settings=versions)]
     folder = os.path.relpath(settings.path("notebooks"), settings.path("bands").parent)
     for notebook, bands in of_book(settings).items():
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
-            measured = content["bands"].get(notebook, {}).get(name, {"data": {}})
+            measured = content.get("bands", {}).get(notebook, {}).get(name, {"data": {}})
             of_variants = measured["data"].items()
             rows = [figures(band, variant, data) for variant, data in of_variants if data["runs"]]
             lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", "", *table(COLUMNS, rows)]
@@ -272,7 +282,7 @@ def write_page(settings: Settings) -> list[str]:
         f"{heading(notebook, name)}: {'; '.join(found)}"
         for notebook, bands in of_book(settings).items()
         for name, band in bands.items()
-        if (found := flaws(settings, band, content["bands"].get(notebook, {}).get(name, {})))
+        if (found := flaws(settings, band, content.get("bands", {}).get(notebook, {}).get(name, {})))
     ]
 
 
@@ -284,14 +294,14 @@ def main(argv: list[str], settings: Settings) -> int:
     parser.add_argument("--at-once", type=int, default=2, help="runs at a time")
     parser.add_argument("--page", action="store_true", help="only write the page from the stored runs")
     args = parser.parse_args(argv)
+    settings, found = chosen(settings, args)
     failed = False
     if not args.page:
-        chosen = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
-        paths = [path for path in chosen if of_notebook(read(path), settings.key)]
+        paths = [path for path in found if of_notebook(read(path), settings.key)]
         wanted = [job for job in jobs(settings, paths) if not (args.missing and is_stored(settings, job))]
         words = set(args.only or ())
         wanted = [job for job in wanted if words <= {job.variant, job.wrong or str(job.seed)}]
-        with ThreadPoolExecutor(args.at_once) as pool:
+        with at_once(args.at_once) as pool:
             runs = {job: pool.submit(measure, settings, job) for job in wanted}
             for job, run in runs.items():
                 try:

@@ -1,12 +1,13 @@
 """A cell's outputs: gathered from its kernel's messages, and their stored form.
 
-The stored form is free of what differs between two equal runs. Outputs are stored in it, and new ones are
-brought into it before they are compared.
+The stored form is free of what differs between two equal runs. Before a comparison it isn't needed:
+`difference.parts` sees nothing else.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -20,8 +21,10 @@ from nbformat.v4 import output_from_msg
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_REMARKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")  # e.g. the version of matplotlib
 
-# An absolute path: two names or more, after a blank, a quote or a bracket. Not </div>, 1/2, and/or.
-_PATH = re.compile(r"""(?:^|(?<=[\s"'`(\[{=,:]))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)""")
+# An absolute path: two names or more, after a blank, a quote, a bracket or file://. Not </div>, 1/2, and/or.
+_PATH = re.compile(
+    r"""(?:^|(?<=[\s"'`(\[{=,:>])|(?<=file://))(?:~?/(?:[\w.@+-]+/)+[\w.@+-]+|[A-Za-z]:\\[\w.\\-]+)"""
+)
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ADDRESS = re.compile(r"\b(?:at |object )?0x[0-9a-fA-F]{6,}\b")
 
@@ -150,9 +153,10 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
         if output.get("name") == "stderr":
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
-        texts = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
+        shown = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
+        texts = [value if isinstance(value, str) else json.dumps(value) for value in shown]
         texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
-        for text in filter(lambda value: isinstance(value, str), texts):
+        for text in texts:
             if path := _PATH.search(text):
                 found.append(f"an absolute path in its output ({path[0]}): print the name only")
             if address := _ADDRESS.search(text):

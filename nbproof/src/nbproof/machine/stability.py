@@ -14,13 +14,13 @@ import os
 import random
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbproof import files
 from nbproof.notebooks.select import is_slow, select
-from nbproof.run.harness import Run, run_notebooks
+from nbproof.run.harness import Run, at_once, run_notebooks
 from nbproof.settings import Settings
 
 INSTRUCTIONS = ("default", "avx2", "avx512")
@@ -76,9 +76,11 @@ def run(settings: Settings, machine: Machine, paths: list[Path]) -> Run:
     return run_notebooks(settings, order, variables=machine.variables())
 
 
-def run_all(settings: Settings, machines: list[Machine], paths: list[Path], figures: dict[str, Any]) -> None:
-    """Every machine of a number of threads once, as many at a time as fit, each into the figures."""
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // machines[0].threads)) as pool:
+def run_all(
+    settings: Settings, machines: list[Machine], paths: list[Path], figures: dict[str, Any]
+) -> Iterator[None]:
+    """Every machine of a number of threads once, as many at a time as fit; each is yielded in the figures."""
+    with at_once(max(1, (os.cpu_count() or 1) // machines[0].threads)) as pool:
         runs = {machine: pool.submit(run, settings, machine, paths) for machine in machines}
         for machine, future in runs.items():
             found = future.result()
@@ -88,6 +90,7 @@ def run_all(settings: Settings, machines: list[Machine], paths: list[Path], figu
             figures["false alarms"] += alarms
             said = f"{len(found.compared)} cells, {deviating} not to the letter, {len(alarms)} false alarms"
             print(f"{machine}: {said}", *alarms, sep="\n", flush=True)
+            yield
 
 
 def main(argv: list[str], settings: Settings) -> int:
@@ -106,9 +109,9 @@ def main(argv: list[str], settings: Settings) -> int:
         possible_here = [machine for machine in machines if machine.aten in able]
         chosen = possible_here[: args.most]
         figures = {"notebooks": [path.name for path in paths], "runs": {}, "false alarms": []}
-        for _, group in itertools.groupby(chosen, lambda machine: machine.threads):
-            run_all(settings, list(group), paths, figures)
         figures["not possible here"] = len(machines) - len(possible_here)
-        files.keep(settings.path("results"), f"stability, {name} notebooks", figures)
+        for _, group in itertools.groupby(chosen, lambda machine: machine.threads):
+            for _ in run_all(settings, list(group), paths, figures):
+                files.keep(settings.path("results"), f"stability, {name} notebooks", figures)
         alarms += len(figures["false alarms"])
     return 1 if alarms else 0

@@ -57,6 +57,8 @@ def changes(
     free = [cell for cell in trained if "integers" in kind[cell.id].trained]
     held = [cell for cell in trained if cell not in free]
     full = [cell for cell in cells if cell.outputs]
+    form = "hygiene" if settings.hygiene else ""  # without, only what a cell shows is compared
+    counted = cells if settings.hygiene else []
     errors = [cell for cell in cells if any(o.output_type == "error" for o in cell.outputs)]
 
     def moved_by(tolerances: float) -> Callable[[str, NotebookNode], str]:
@@ -80,8 +82,8 @@ def changes(
         "an output deleted": (4, at_each(full, lambda copy, cell: cell.outputs.pop())),
         "an output doubled": (4, at_each(full, lambda copy, cell: cell.outputs.append(cell.outputs[-1]))),
         "an output moved": (4, at_each([c for c in full if c is not cells[-1]], move_output)),
-        "a count cleared": (2, at_each(cells, lambda _, cell: cell.update(execution_count=None), "hygiene")),
-        "a cell removed": (2, at_each(cells, lambda copy, cell: copy.cells.remove(cell), "hygiene")),
+        "a count cleared": (2, at_each(cells, lambda _, cell: cell.update(execution_count=None), form)),
+        "a cell removed": (2, at_each(counted, lambda copy, cell: copy.cells.remove(cell), form)),
         "two pictures swapped": (3, swaps([cell for cell in exact if pictures(cell)])),
         "a curve moved by 2 %": (9, redrawn(cells, exact, plain, curves)),
         "a label of a figure changed": (9, redrawn(cells, exact, plain, labels)),

@@ -1,6 +1,6 @@
 """What runs in a process that is judged: it puts the fault in, or writes down which lines run.
 
-Nothing but the standard library is imported here, and coverage where lines are followed.
+Nothing but the standard library is imported where faults are judged: IPython and coverage only follow lines.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import functools
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -20,7 +20,7 @@ from nbproof.mutate.faults import Fault
 from nbproof.mutate.quick import quick
 from nbproof.notebooks.file import code_cells, text_of
 from nbproof.notebooks.select import is_slow, select
-from nbproof.run.harness import Run, run_notebooks
+from nbproof.run.harness import Run, at_once, run_notebooks
 
 
 def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, NotebookNode]) -> Run:
@@ -38,7 +38,7 @@ def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, Noteboo
 def run_clean(book: Book) -> Baseline:
     """Run a quick copy of each notebook once."""
     seconds: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as folder, at_once(AT_ONCE) as pool:
         paths = select(book.settings)[::-1]
         files = [Path(folder) / path.stem / "lines" for path in paths]
         for found in pool.map(functools.partial(seconds_of, book), paths, files):
@@ -91,7 +91,10 @@ def judge_one(book: Book, fault: Fault, clean: Baseline) -> str | None:
             source = Path(folder) / "fault.py"
             source.write_text(fault.source, encoding="utf-8")
             call = f"install{(str(book.package), book.name_of(fault.module), str(source))!r}"
-            failures = run_copies(book, Path(folder), call, copies).failures
+            try:
+                failures = run_copies(book, Path(folder), call, copies).failures
+            except RuntimeError:  # pytest itself was broken
+                continue
         if not failures:
             return UNCHANGED
         where = f"{Path(failures[0].notebook).name[:2]} {failures[0].item}"
@@ -104,7 +107,7 @@ def judge_one(book: Book, fault: Fault, clean: Baseline) -> str | None:
 
 def judge(book: Book, chosen: Iterable[Fault], clean: Baseline) -> Iterator[tuple[Fault, str | None]]:
     """Each fault with what noticed it, in the order in which that is known."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with at_once(AT_ONCE) as pool:
         runs = {pool.submit(judge_one, book, fault, clean): fault for fault in chosen}
         for run in as_completed(runs):
             yield runs[run], run.result()

@@ -89,25 +89,36 @@ def in_fork(book: Book, job: Job) -> None:
 def forked(book: Book, jobs: Iterable[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, a few at a time: each with what was told of it, as soon as it has ended."""
     fork, waiting, running = multiprocessing.get_context("fork"), iter(jobs), {}
-    while True:
-        for job in islice(waiting, AT_ONCE - len(running)):
-            process = fork.Process(target=in_fork, args=(book, job))
-            process.start()
-            running[process.sentinel] = process, job
-        if not running:
-            return
-        for sentinel in wait(list(running)):
-            process, job = running.pop(sentinel)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.join()
-            late = OUTLIVED if process.exitcode == -signal.SIGALRM else ""
-            nothing = {"code": -1, "failed": late, "seconds": {}}
-            yield job, json.loads(job.file.read_text()) if job.file.exists() else nothing
+    try:
+        while True:
+            for job in islice(waiting, AT_ONCE - len(running)):
+                process = fork.Process(target=in_fork, args=(book, job))
+                process.start()
+                running[process.sentinel] = process, job
+            if not running:
+                return
+            for sentinel in wait(list(running)):
+                process, job = running.pop(sentinel)
+                end(process)
+                late = OUTLIVED if process.exitcode == -signal.SIGALRM else ""
+                nothing = {"code": -1, "failed": late, "seconds": {}}
+                yield job, json.loads(job.file.read_text()) if job.file.exists() else nothing
+    finally:  # Ctrl-C doesn't reach them
+        for process, _ in running.values():
+            end(process)
+
+
+def end(process: multiprocessing.Process) -> None:
+    """End a fork and all that it has started."""
+    for stop in (os.killpg, os.kill):  # the second before it has a group of its own
+        with contextlib.suppress(ProcessLookupError):
+            stop(process.pid, signal.SIGKILL)
+    process.join()
 
 
 def preload(book: Book) -> None:
     """Import what the package imports, so that a fork needn't; but not the package itself."""
+    sys.path.insert(0, str(book.package.parent))
     importlib.import_module(book.package.name)
     for name in [name for name in sys.modules if name.partition(".")[0] == book.package.name]:
         del sys.modules[name]

@@ -10,6 +10,7 @@ kept in `build/`, and hold as long as package, notebooks and tests stay as they 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -28,7 +29,7 @@ from nbproof.settings import Settings
 
 WANTED, OF_NOTEBOOKS = 0.98, 0.90  # of the faults that change something: by both; by notebooks, where taught
 JUDGES = ("notebooks", "tests")
-COLUMNS = "module", "faults", "that change nothing", "caught by chapters", "by tests", "by both together"
+COLUMNS = "module", "faults", "that change nothing", "caught by notebooks", "by tests", "by both together"
 
 
 class Judged:
@@ -45,8 +46,10 @@ class Judged:
         self.state = state.hexdigest()[:16]
         self.file = book.settings.path("build") / f"mutate-{judge}.jsonl"
         self.file.parent.mkdir(exist_ok=True)
-        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
-        entries = [json.loads(line) for line in lines]
+        entries = []
+        for line in self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else ():
+            with contextlib.suppress(ValueError):  # half a line, where a run was killed
+                entries.append(json.loads(line))
         self.known: dict[str, str] = {e["fault"]: e["by"] for e in entries if e["state"] == self.state}
 
     def __contains__(self, fault: Fault) -> bool:
@@ -59,7 +62,7 @@ class Judged:
         if by is not None:
             self.known[_id(fault)] = by
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"state": self.state, "fault": _id(fault), "by": by}) + "\n")
+                file.write("\n" + json.dumps({"state": self.state, "fault": _id(fault), "by": by}))
         said = {None: "NO VERDICT", UNCHANGED: "survived"}.get(by, by)
         print(f"{self.file.stem}: {fault}: {said}"[:240], flush=True)
 

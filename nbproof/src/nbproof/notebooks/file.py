@@ -7,6 +7,9 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.corpus.words import generate_corpus_id
+
+from nbproof.settings import SettingsError
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -20,20 +23,16 @@ EDITOR_METADATA = (
 )  # fmt: skip
 
 # What nbformat raises of a file that is no notebook.
-UNREADABLE = (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError)
-
-
-class Unreadable(Exception):
-    """A file that is no notebook; the message says why."""
+UNREADABLE = (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError, OSError)
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook in today's format; Unreadable if it is half-written or something else."""
+    """A notebook in today's format; SettingsError if it is half-written or something else."""
     try:
         return nbformat.read(path, as_version=4)
     except UNREADABLE as error:
         why = str(error).partition("\n")[0][:200]
-        raise Unreadable(f"{path.name} can't be read as a notebook: {why}") from None
+        raise SettingsError(f"{path.name} can't be read as a notebook: {why}") from None
 
 
 def text_of(notebook: NotebookNode) -> bytes:
@@ -76,3 +75,4 @@ def clean(notebook: NotebookNode) -> None:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code" and not cell.source.strip():
             cell.outputs, cell.execution_count = [], None
+        cell.setdefault("id", generate_corpus_id())  # which formats before 4.5 don't have

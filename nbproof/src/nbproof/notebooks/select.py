@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from nbproof.settings import Settings, SettingsError
-
-
-class SelectionError(SettingsError):
-    """No notebooks, or none of that number."""
 
 
 def number(path: Path) -> str:
@@ -24,28 +21,26 @@ def plain(number: str) -> str:
     return number.lstrip("0") or number[-1:]
 
 
-def select(
-    settings: Settings, numbers: Sequence[str] = (), *, folder: Path | None = None, fast: bool = False
-) -> list[Path]:
+def select(settings: Settings, numbers: Sequence[str] = (), fast: bool = False) -> list[Path]:
     """A book's notebooks in the order of their names: those of the numbers ("2" finds 02 too), or all.
 
-    `folder` stands for the book's own; `fast` leaves out the slow ones. Raises SelectionError for none, and
-    for two of one name: commands keep copies and figures by it.
+    `fast` leaves out the slow ones. Executed copies in the build folder are none of the book's. Raises
+    SettingsError for none, and for two of one name: commands keep copies and figures by it.
     """
-    folder = folder or settings.path("notebooks")
-    found = sorted(folder.glob(settings.pattern))
+    folder, build = settings.path("notebooks"), settings.path("build")
+    found = sorted(path for path in folder.glob(settings.pattern) if not path.is_relative_to(build))
     if not found:
-        raise SelectionError(f"no {settings.noun}s ({settings.pattern}) in {folder}")
+        raise SettingsError(f"no {settings.noun}s ({settings.pattern}) in {folder}")
     wanted = {plain(n): n for n in numbers}
     if missing := [n for key, n in wanted.items() if key not in {plain(number(path)) for path in found}]:
         known = ", ".join(path.stem for path in found)
-        raise SelectionError(f"no {settings.noun} {', '.join(missing)}; there are: {known}")
+        raise SettingsError(f"no {settings.noun} {', '.join(missing)}; there are: {known}")
     if double := next((name for name, count in Counter(p.name for p in found).items() if count > 1), None):
-        raise SelectionError(f"two {settings.noun}s are named {double}: give one of them another name")
+        raise SettingsError(f"two {settings.noun}s are named {double}: give one of them another name")
     chosen = [path for path in found if not wanted or plain(number(path)) in wanted]
     chosen = [path for path in chosen if not (fast and is_slow(settings, path))]
     if not chosen:
-        raise SelectionError(f"no {settings.noun} is left: all that are asked for are slow")
+        raise SettingsError(f"no {settings.noun} is left: all that are asked for are slow")
     return chosen
 
 
@@ -54,8 +49,15 @@ def is_slow(settings: Settings, path: Path) -> bool:
     return plain(number(path)) in map(plain, settings.slow)
 
 
+def chosen(settings: Settings, args: argparse.Namespace) -> tuple[Settings, list[Path]]:
+    """What a command's arguments ask for: the settings with their folder in, and the notebooks."""
+    if args.notebooks:
+        settings = dataclasses.replace(settings, notebooks=str(args.notebooks.resolve()))
+    return settings, select(settings, args.numbers, args.fast)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments by which every command selects notebooks."""
+    """The arguments by which every command selects notebooks; `chosen` reads them."""
     parser.add_argument("numbers", nargs="*", metavar="NN", help="their numbers (default: all)")
     parser.add_argument("--notebooks", type=Path, metavar="DIR", help="where they are")
     parser.add_argument("--fast", action="store_true", help="leave out the slow ones")

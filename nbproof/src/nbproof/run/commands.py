@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from tqdm import tqdm
 
-from nbproof.notebooks.select import add_arguments, select
+from nbproof.notebooks.select import add_arguments, chosen
 from nbproof.run.harness import arguments
 from nbproof.run.nodes import Cell, Notebook
 from nbproof.run.store import RUN, UPDATE
@@ -84,7 +84,8 @@ class Lines:
         self.bar.close()
         where = f"before any {self.settings.noun} ran"
         if self.running is not None:
-            where = f"in {self.running.path.name}" + ("; it was not written" if self.mode == UPDATE else "")
+            lost = self.mode == UPDATE and not self.running.outcome
+            where = f"in {self.running.path.name}" + ("; it was not written" if lost else "")
         print(f"{self.mode}: interrupted {where}", file=sys.stderr)
 
     def pytest_internalerror(self, excrepr: Any) -> None:
@@ -114,9 +115,13 @@ def main(mode: str, argv: list[str], settings: Settings) -> int:
     parser.add_argument("--build", type=Path, default=settings.path("build"), help="where copies go")
     parser.add_argument("--timeout", type=float, default=settings.timeout, help="seconds a cell may take")
     args = parser.parse_args(argv)
-    paths = select(settings, args.numbers, folder=args.notebooks, fast=args.fast)
+    settings, paths = chosen(settings, args)
     options = [f"--nbproof-mode={mode}", f"--nbval-cell-timeout={args.timeout:g}", "--capture=no"]
     if mode == RUN:
+        if any(path.parent.resolve() == args.build.resolve() for path in paths):
+            why = f"is the {settings.noun}s' own folder, where copies would replace them"
+            print(f"{mode}: {args.build} {why}", file=sys.stderr)
+            return 2
         try:
             args.build.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=args.build).close()

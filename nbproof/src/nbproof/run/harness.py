@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +95,17 @@ def arguments(
     fixed = ["--nbval", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", "--assert=plain"]
     fixed += ["-c", str(config), f"--rootdir={root or settings.root}", f"--nbproof-book={settings.root}"]
     return [*fixed, *options, *map(str, paths)]
+
+
+@contextlib.contextmanager
+def at_once(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for so many runs at a time. After an error, or Ctrl-C, none of those that wait begins."""
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def run_notebooks(

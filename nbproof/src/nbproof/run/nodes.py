@@ -7,6 +7,7 @@ import json
 import os
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -27,12 +28,15 @@ from nbproof.run.kernel import Kernel, KernelFailure, ReplayedKernel, environmen
 from nbproof.run.store import CHECK, RUN, UPDATE, StoreItem
 from nbproof.settings import SETTINGS, Settings
 
+OWN = ("hygiene", "store")  # the items that are no cells
+
 
 class Notebook(IPyNbFile):
     """A notebook: its cells, and what comes before and after them. Its kernel starts at the first cell."""
 
     failed_cell = ""  # the first that failed
     error = ""  # and what was said of it, on one line
+    content = b""  # of its file, when it was read
     count = 0  # cells that were run
     outcome = ""  # what was stored
 
@@ -60,11 +64,12 @@ class Notebook(IPyNbFile):
     def collect(self) -> Iterator[pytest.Item]:
         checks_form = self.mode == CHECK and self.settings.hygiene and self.settings.is_own(self.path)
         if checks_form:
-            yield FormItem.from_parent(self, name="hygiene")
+            yield FormItem.from_parent(self, name=OWN[0])
         with warnings.catch_warnings():  # of what nbformat mends on the fly: hygiene reports it
             warnings.simplefilter("ignore", DuplicateCellId)
             warnings.simplefilter("ignore", MissingIDFieldWarning)
             try:
+                self.content = self.path.read_bytes()
                 items = list(super().collect())
             except UNREADABLE as error:
                 if checks_form:
@@ -72,17 +77,27 @@ class Notebook(IPyNbFile):
                 why = str(error).partition("\n")[0][:200]
                 self.error = f"it can't be read as a notebook: {why}"
                 raise self.CollectError(f"{self.place}: {self.error}") from None
-        upgraded = "orig_nbformat" in self.nb.metadata  # then its ids are new ones
+        names = self._names()
         for item in items:
             yield Cell.from_parent(
                 self,
-                name=item.name if upgraded else item.cell.get("id") or item.name,
+                name=names.get(id(item.cell), item.name),
                 cell_num=item.cell_num,
                 cell=item.cell,
                 options=item.options,
             )
         if self.mode != CHECK:
-            yield StoreItem.from_parent(self, name="store")
+            yield StoreItem.from_parent(self, name=OWN[1])
+
+    def _names(self) -> dict[int, str]:
+        """The ids that stand in the file, by their cells' identity; nbformat would make random ones.
+
+        Those that stand there twice name no cell, nor do the names of our own items.
+        """
+        ids = [cell.get("id") for cell in json.loads(self.content).get("cells", [])]
+        times = Counter([*ids, None, *OWN, None, *OWN])
+        pairs = zip(self.nb.cells, ids, strict=False)
+        return {id(cell): name for cell, name in pairs if times[name] == 1}
 
     def setup(self) -> None:
         """Nothing yet: hygiene needs no kernel."""
@@ -163,12 +178,16 @@ class Cell(IPyNbCell):
         return [output for output in self.fresh if output.output_type == "error"]
 
     def runtest(self) -> None:
-        if not self.cell.source.strip():
-            return
         notebook, settings = self.parent, self.parent.settings
         kind = self.kind = kinds.of(self.cell, self.options, settings)
         self.record.update(kind=kind.name, why=kind.why, outcome="passed", identical=True, pictures=[])
         lax = self.config.option.nbval_lax and notebook.mode == CHECK
+        if not self.cell.source.strip():
+            if notebook.mode == CHECK and self.cell.outputs and not lax:
+                self.raise_cell_error("it is empty, but has stored outputs")
+            self.record.clear()  # it's no cell that counts
+            self.cell.outputs, self.cell.execution_count = [], None
+            return
         if kind.flaws and not lax and notebook.mode != RUN:
             self.raise_cell_error("; ".join(kind.flaws))
         self.stored = outputs.merge_streams(deepcopy(self.cell.outputs))

@@ -22,10 +22,12 @@ class StoreItem(pytest.Item):
             if folder := self.config.option.nbproof_build:
                 (Path(folder) / self.path.name).write_bytes(text_of(notebook.nb))
         elif not notebook.failed_cell:
-            before, after = self.path.read_bytes(), text_of(notebook.nb)
-            notebook.outcome = "outputs written" if before != after else "unchanged"
-            if before != after:
+            if self.path.read_bytes() != notebook.content:
+                pytest.fail("its file was edited while it ran", pytrace=False)
+            after = text_of(notebook.nb)
+            if after != notebook.content:
                 files.write_atomically(self.path, after)
+            notebook.outcome = "unchanged" if after == notebook.content else "outputs written"
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"{self.parent.place}, {self.name}"
