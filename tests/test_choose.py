@@ -52,7 +52,7 @@ def test_a_finished_run_is_kept_and_not_done_again(choose, monkeypatch, capsys):
 
 def test_a_run_that_diverges_counts_as_chance(choose):
     choose.keep(choose.CANDIDATES[0], 0, {"once": None, "twice": None, "seconds": 1})
-    assert "**0.1000** |  | diverged | 1 |" in choose.table(choose.store.read(choose.RESULTS))
+    assert "**0.1000** |  | diverged | 1 |" in choose.table(choose.files.read(choose.RESULTS))
 
 
 def test_the_sample_is_refused(choose, monkeypatch):
