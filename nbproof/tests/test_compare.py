@@ -58,6 +58,7 @@ def test_numbers_that_agree(stored, new):
         ("7.88e+374", "1.0"),  # too large for a float: letter by letter
         ("2.5", "1.23456E+400"),
         ("color: #6e7781", "color: #1e9999"),
+        ("color: #0e1111", "color: #0e2222"),
         ("0.1234", "0.1236"),
         ("12.5 ms", "12.5 s"),  # units too
         ("2.13.0", "2.13.1"),  # a version is no number

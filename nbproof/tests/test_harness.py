@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from nbproof.run.harness import at_once
+from nbproof.run.harness import AtOnce
 
 
 def test_after_an_interrupt_none_of_those_that_wait_begins():
@@ -14,7 +14,7 @@ def test_after_an_interrupt_none_of_those_that_wait_begins():
         begun.append(name)
         time.sleep(0.2)
 
-    with pytest.raises(KeyboardInterrupt), at_once(1) as pool:
+    with pytest.raises(KeyboardInterrupt), AtOnce(1) as pool:
         for name in "abc":
             pool.submit(run, name)
         time.sleep(0.05)

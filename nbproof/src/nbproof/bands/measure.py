@@ -28,7 +28,7 @@ from nbproof.compare.kinds import bands_of
 from nbproof.notebooks.file import code_cells, marks_of, read, tags_of, text_of
 from nbproof.notebooks.select import add_arguments, chosen, select
 from nbproof.report.columns import table
-from nbproof.run.harness import at_once, run_notebooks
+from nbproof.run.harness import AtOnce, run_notebooks
 from nbproof.settings import Settings
 
 SEEDS = 10  # of the first variant, at least; the others have FEW
@@ -106,7 +106,8 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy, prelude, found = folder / job.path.name, folder / "prelude.py", folder / "found"
-        copy.write_bytes(text_of(cut(read(job.path), settings.key)))
+        notebook = read(job.path)
+        copy.write_bytes(text_of(cut(notebook, settings.key)))
         prelude.write_text(RECORDER, encoding="utf-8")
         preludes = [prelude, *(settings.root / path for path in settings.preludes)]
         variables = {
@@ -121,15 +122,15 @@ def measure(settings: Settings, job: Job) -> dict[str, list[float]]:
             raise RuntimeError(f"{run.failures[0].item}: {run.failures[0].in_a_line}")
         lines = found.read_text(encoding="utf-8").splitlines() if found.exists() else []
     measured = {text: values for text, *values in map(json.loads, lines)}
-    for name, band in of_notebook(read(job.path), settings.key).items():
+    for name, band in of_notebook(notebook, settings.key).items():
         if band.text not in measured:
             raise RuntimeError(f"{name}: `assert {band.text}` wasn't reached, or compares no numbers")
     return measured
 
 
 def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> None:
-    """Store a run. A band whose expression or whose ends' values have changed loses its old runs, one that is
-    gone goes, and one that was edited meanwhile gets nothing."""
+    """Store a run. A band whose expression has changed loses its old runs, and so does one whose ends have
+    other values though its assert is the same. One that is gone goes, one edited meanwhile gets nothing."""
     bands = of_notebook(read(job.path), settings.key)
     with files.changed(settings.path("bands")) as content:
         content["settings"] = files.circumstances()
@@ -144,7 +145,10 @@ def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> N
             low, value, high = (float(f"{x:.5g}") for x in measured[band.text])
             ends = found.get("low"), found.get("high")
             if found.get("asserted") == band.text and ends != (low, high):
-                print(f"{job}: {name}: its ends {ends} became {(low, high)}: its earlier runs are dropped")
+                dropped = "this run is" if job.wrong else "its earlier runs are"
+                print(f"{job}: {name}: its ends {ends} became {(low, high)}: {dropped} dropped")
+                if job.wrong:
+                    continue
                 found.update(runs={}, wrong={})
             found.update(asserted=band.text, low=low, high=high)
             if job.wrong:
@@ -273,11 +277,9 @@ def figures(band: Band, variant: str, data: Mapping[str, Any]) -> list[str]:
     return [variant, *numbers, ", ".join(counts), f"{room(band, data):.4f}", ", ".join(wrong) or "–"]
 
 
-def write_page(settings: Settings) -> list[str]:
-    """Write the page; the bands that don't count, each with its reasons."""
-    file = settings.path("bands")
-    content = files.read(file)
-    files.write_atomically(file.with_suffix(".md"), page(settings, content).encode("utf-8"))
+def weak(settings: Settings) -> list[str]:
+    """The bands that don't count, each with its reasons."""
+    content = files.read(settings.path("bands"))
     return [
         f"{heading(notebook, name)}: {'; '.join(found)}"
         for notebook, bands in of_book(settings).items()
@@ -301,15 +303,17 @@ def main(argv: list[str], settings: Settings) -> int:
         wanted = [job for job in jobs(settings, paths) if not (args.missing and is_stored(settings, job))]
         words = set(args.only or ())
         wanted = [job for job in wanted if words <= {job.variant, job.wrong or str(job.seed)}]
-        with at_once(args.at_once) as pool:
+        with AtOnce(args.at_once) as pool:
             runs = {job: pool.submit(measure, settings, job) for job in wanted}
             for job, run in runs.items():
                 try:
                     keep(settings, job, run.result())
                     print(f"{job}: {len(run.result())} bands", flush=True)
-                except RuntimeError as error:
+                except (RuntimeError, ValueError) as error:
                     failed = True
                     print(f"{job}: FAILED {error}", flush=True)
-    weak = write_page(settings)
-    print(*weak, sep="\n")
-    return 1 if weak or failed else 0
+    if args.notebooks is None:
+        file = settings.path("bands")
+        files.write_atomically(file.with_suffix(".md"), page(settings, files.read(file)).encode("utf-8"))
+    print(*weak(settings), sep="\n")
+    return 1 if weak(settings) or failed else 0

@@ -19,11 +19,12 @@ from nbproof.compare import figures
 from nbproof.compare.outputs import strip_png
 from nbproof.report.columns import side_by_side
 
-# A number with a point or an exponent; 28, 28x28 and 2.13.0 are none and stay exact.
-NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
+# A number with a point, or an exponent and its sign. 28, 28x28, 2.13.0 and the colour #6e7781 are exact.
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
 FRACTION = re.compile(r"\.\d|[eE]")  # what a number has that isn't whole
 INTEGER = re.compile(rf"[ \t]*(?:(?P<number>{NUMBER.pattern})|[-+]?\d[\d,]*)")
 PICTURES = ("image/png", "image/jpeg")
+SIZE = ("width", "height")  # in which a picture is shown, if its metadata says so
 IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
 ROUNDED_DECIMALS = 4
 LARGEST_SHARE = 0.01  # of a number, that its last place may be and still be granted
@@ -48,7 +49,7 @@ class Tolerance:
 
     def numbers_agree(self, stored: str, new: str) -> bool:
         a, b = float(stored), float(new)
-        if not (math.isfinite(a) and math.isfinite(b)):  # 7e400, or a colour such as #6e7781
+        if not (math.isfinite(a) and math.isfinite(b)):  # as 7.1e+400
             return stored == new
         if not (FRACTION.search(stored) or FRACTION.search(new)):
             return a == b
@@ -86,7 +87,7 @@ def last_place(number: str) -> float:
 
 
 def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """All that a reader sees of outputs, in order: (name, content). Metadata has pictures' size."""
+    """All that a reader sees of outputs, in order: (name, content)."""
     for output in outputs:
         kind = output["output_type"]
         if kind == "stream":
@@ -99,14 +100,17 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
                 if mime not in IGNORED:
                     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
                     yield f"{kind} {mime}", strip_png(text) if mime == "image/png" else text
-                    size = output.get("metadata", {}).get(mime)
-                    if size and mime.startswith("image/"):
-                        yield f"{mime} size", json.dumps(size, sort_keys=True)
+                    shown = output.get("metadata", {}).get(mime)
+                    size = [shown.get(key) for key in SIZE] if isinstance(shown, dict) else []
+                    if any(size):
+                        yield f"{mime} size", json.dumps(size)
 
 
 def outline(outputs: Iterable[Any], integers: bool = True, titles: bool = True) -> Iterator[tuple[str, str]]:
     """Of `parts` what training can't change: of integers and of figures' titles only that they are there."""
     for name, content in parts(outputs):
+        if name.endswith(" size"):  # which follows from the pixels
+            continue
         if name.endswith(figures.TYPE) and not titles:
             content = json.dumps(_without_titles(json.loads(content)), sort_keys=True)
         elif not integers and not name.endswith((*PICTURES, figures.TYPE)):

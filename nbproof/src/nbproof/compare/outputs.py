@@ -154,7 +154,9 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
         shown = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
-        texts = [value if isinstance(value, str) else json.dumps(value) for value in shown]
+        texts = [
+            value if isinstance(value, str) else json.dumps(value).replace(r"\n", "\n") for value in shown
+        ]
         texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
         for text in texts:
             if path := _PATH.search(text):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from nbproof import files
 from nbproof.notebooks.select import is_slow, select
-from nbproof.run.harness import Run, at_once, run_notebooks
+from nbproof.run.harness import AtOnce, Run, run_notebooks
 from nbproof.settings import Settings
 
 INSTRUCTIONS = ("default", "avx2", "avx512")
@@ -80,7 +80,7 @@ def run_all(
     settings: Settings, machines: list[Machine], paths: list[Path], figures: dict[str, Any]
 ) -> Iterator[None]:
     """Every machine of a number of threads once, as many at a time as fit; each is yielded in the figures."""
-    with at_once(max(1, (os.cpu_count() or 1) // machines[0].threads)) as pool:
+    with AtOnce(max(1, (os.cpu_count() or 1) // machines[0].threads)) as pool:
         runs = {machine: pool.submit(run, settings, machine, paths) for machine in machines}
         for machine, future in runs.items():
             found = future.result()

@@ -20,7 +20,7 @@ from nbproof.mutate.faults import Fault
 from nbproof.mutate.quick import quick
 from nbproof.notebooks.file import code_cells, text_of
 from nbproof.notebooks.select import is_slow, select
-from nbproof.run.harness import Run, at_once, run_notebooks
+from nbproof.run.harness import AtOnce, Run, run_notebooks
 
 
 def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, NotebookNode]) -> Run:
@@ -38,7 +38,7 @@ def run_copies(book: Book, folder: Path, call: str, copies: Mapping[str, Noteboo
 def run_clean(book: Book) -> Baseline:
     """Run a quick copy of each notebook once."""
     seconds: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, at_once(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as folder, AtOnce(AT_ONCE) as pool:
         paths = select(book.settings)[::-1]
         files = [Path(folder) / path.stem / "lines" for path in paths]
         for found in pool.map(functools.partial(seconds_of, book), paths, files):
@@ -93,8 +93,9 @@ def judge_one(book: Book, fault: Fault, clean: Baseline) -> str | None:
             call = f"install{(str(book.package), book.name_of(fault.module), str(source))!r}"
             try:
                 failures = run_copies(book, Path(folder), call, copies).failures
-            except RuntimeError:  # pytest itself was broken
-                continue
+            except RuntimeError as error:  # pytest itself was broken
+                print(f"{fault}: {error}", flush=True)
+                return None
         if not failures:
             return UNCHANGED
         where = f"{Path(failures[0].notebook).name[:2]} {failures[0].item}"
@@ -107,7 +108,7 @@ def judge_one(book: Book, fault: Fault, clean: Baseline) -> str | None:
 
 def judge(book: Book, chosen: Iterable[Fault], clean: Baseline) -> Iterator[tuple[Fault, str | None]]:
     """Each fault with what noticed it, in the order in which that is known."""
-    with at_once(AT_ONCE) as pool:
+    with AtOnce(AT_ONCE) as pool:
         runs = {pool.submit(judge_one, book, fault, clean): fault for fault in chosen}
         for run in as_completed(runs):
             yield runs[run], run.result()

@@ -21,7 +21,7 @@ from nbproof.compare.outputs import stored_form
 from nbproof.mutate.changes import HARMLESS, Change, Record, changes
 from nbproof.notebooks.file import code_cells, read, text_of
 from nbproof.notebooks.select import add_arguments, chosen, is_slow, select
-from nbproof.run.harness import at_once, run_notebooks
+from nbproof.run.harness import AtOnce, run_notebooks
 from nbproof.settings import Settings
 
 AT_ONCE = 2  # runs at a time, each with one kernel
@@ -101,7 +101,7 @@ def main(argv: list[str], settings: Settings) -> int:
         print(f"mutate-outputs: {lacks}, and most cells wouldn't be compared")
         return 2
     judged: dict[str, list[tuple[str, Change, str]]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder, at_once(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as folder, AtOnce(AT_ONCE) as pool:
         runs = {path.stem: pool.submit(judge, settings, path, Path(folder) / path.stem) for path in paths}
         for name, run in runs.items():
             for kind, of_kind in run.result().items():

@@ -19,7 +19,7 @@ from nbformat.validator import iter_validate
 from nbval.plugin import metadata_tags
 
 from nbproof.compare import outputs
-from nbproof.notebooks.file import EDITOR_METADATA, METADATA, tags_of
+from nbproof.notebooks.file import EDITOR_METADATA, METADATA, UNREADABLE, tags_of
 from nbproof.settings import Settings
 
 JUPYTER = ("source_hidden", "outputs_hidden")  # keys of a cell's metadata.jupyter
@@ -56,10 +56,10 @@ class Hygiene:
 
     def of_file(self, path: Path) -> list[Flaw]:
         """The flaws of a file."""
-        content = path.read_bytes()
         try:
+            content = path.read_bytes()
             return self.of(nbformat.from_dict(json.loads(content)), len(content))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except UNREADABLE as error:
             return [Flaw("", f"it can't be read as a notebook: {error}")]
 
     def of(self, notebook: NotebookNode, size: int = 0) -> list[Flaw]:

@@ -28,7 +28,8 @@ def select(settings: Settings, numbers: Sequence[str] = (), fast: bool = False) 
     SettingsError for none, and for two of one name: commands keep copies and figures by it.
     """
     folder, build = settings.path("notebooks"), settings.path("build")
-    found = sorted(path for path in folder.glob(settings.pattern) if not path.is_relative_to(build))
+    inside = folder.is_relative_to(build)  # then they are what is asked for
+    found = sorted(p for p in folder.glob(settings.pattern) if inside or not p.is_relative_to(build))
     if not found:
         raise SettingsError(f"no {settings.noun}s ({settings.pattern}) in {folder}")
     wanted = {plain(n): n for n in numbers}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,15 +96,11 @@ def arguments(
     return [*fixed, *options, *map(str, paths)]
 
 
-@contextlib.contextmanager
-def at_once(count: int) -> Iterator[ThreadPoolExecutor]:
+class AtOnce(ThreadPoolExecutor):
     """Threads for so many runs at a time. After an error, or Ctrl-C, none of those that wait begins."""
-    with ThreadPoolExecutor(count) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def run_notebooks(

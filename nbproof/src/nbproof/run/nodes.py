@@ -7,7 +7,6 @@ import json
 import os
 import time
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -95,9 +94,8 @@ class Notebook(IPyNbFile):
         Those that stand there twice name no cell, nor do the names of our own items.
         """
         ids = [cell.get("id") for cell in json.loads(self.content).get("cells", [])]
-        times = Counter([*ids, None, *OWN, None, *OWN])
         pairs = zip(self.nb.cells, ids, strict=False)
-        return {id(cell): name for cell, name in pairs if times[name] == 1}
+        return {id(cell): name for cell, name in pairs if name and name not in OWN and ids.count(name) == 1}
 
     def setup(self) -> None:
         """Nothing yet: hygiene needs no kernel."""
@@ -111,7 +109,7 @@ class Notebook(IPyNbFile):
         option = self.config.option
         self.setup_sanitize_files()
         if self.mode == UPDATE:
-            if not os.access(self.path.parent, os.W_OK):
+            if not os.access(self.path.resolve().parent, os.W_OK):
                 raise KernelFailure("its folder can't be written to")
             if self.settings.hygiene:
                 clean(self.nb)
