@@ -278,7 +278,7 @@ BAD = [
     bad("error_text", "error text", "raise ValueError('4 pixels')", raised("ValueError", "5 pixels"),
         tags=["raises-exception"]),
     bad("picture_size", "the picture's size differs", SHOW, picture(100, (20, 11))),
-    bad("picture_width", "image/png size: line 1", SHOW.replace("))", "), width=30)"),
+    bad("picture_width", "image/png shown: line 1", SHOW.replace("))", "), width=30)"),
         picture(100) | {"metadata": {"image/png": {"width": 60}}}),
     bad("picture_patch", "rows 2-4, columns 2-4", SHOW, picture(100, box=(2, 2, 5, 5))),
     bad("picture_spot", "rows 200-205, columns 300-305", BIG,

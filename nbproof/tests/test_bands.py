@@ -135,6 +135,10 @@ def test_ends_that_change_from_run_to_run_leave_one_run(tmp_path, capsys):
     measure.keep(settings, job, {"low < y < 1": [0.3, 0.5, 1.0]})  # edited meanwhile
     wrong = measure.Job(tmp_path / "one.ipynb", "data", 0, "untrained")
     measure.keep(settings, wrong, {"low < x < 1": [0.1, 0.5, 1.0]})
+    (tmp_path / "one.ipynb").write_bytes(
+        text_of(new_notebook(cells=[cell("assert 0 < x < 1", bands={"value": "x"})]))
+    )
+    measure.keep(settings, wrong, {"0 < x < 1": [0.0, 0.5, 1.0]})  # its end was edited
     stored = files.read(tmp_path / "bands.json")["bands"]["one"]["value"]["data"]["data"]
     assert (stored["runs"], stored["wrong"], stored["low"]) == ({"1": {"2": 0.5}}, {}, 0.2)
     assert "its ends (0.1, 1.0) became (0.2, 1.0)" in capsys.readouterr().out

@@ -19,6 +19,11 @@ def drawn(picture):
     return shown({"image/png": picture, "text/plain": "<Figure>"})
 
 
+def resized(width):
+    how = {"metadata": {"image/png": {"width": width}}} if width else {}
+    return shown({"image/png": png(np.zeros((4, 4)))}, **how)
+
+
 def png(pixels):
     file = io.BytesIO()
     Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(file, "PNG")
@@ -166,6 +171,9 @@ def figure(title="epoch 3", lines=2, legend=("train", "test"), size=(40, 60)):
             True,
         ),
         ([printed("after  3 of  0.5")], [printed("after 12 of 0.9")], ["integers"], False),
+        ([printed("1e5 of #6e7781")], [printed("7e9 of #6e7781")], ["integers"], False),
+        ([resized(60)], [resized(61)], [], True),  # the size follows from the pixels
+        ([resized(60)], [resized(None)], [], False),
         ([printed("61,706 weights")], [printed("61,707 weights")], (), False),
         ([PRINTED, DRAWN], [PRINTED, drawn(png(255 - PICTURE))], (), True),
         ([DRAWN], [drawn(png(PICTURE[:30]))], (), False),

@@ -48,7 +48,8 @@ def test_what_must_not_be_stored(text, flaw):
 
 
 def test_a_path_in_json_must_not_be_stored():
-    assert "absolute path" in outputs.flaws([shown({"application/json": {"file": "/home/ada/x.csv"}})])[0]
+    for path in ("/home/ada/x.csv", "see\n/home/ada/x.csv", "C:\\new\\x.csv"):
+        assert "absolute path" in outputs.flaws([shown({"application/json": {"file": path}})])[0]
 
 
 def test_stderr_must_not_be_stored():

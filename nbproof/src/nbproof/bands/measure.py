@@ -29,7 +29,7 @@ from nbproof.notebooks.file import code_cells, marks_of, read, tags_of, text_of
 from nbproof.notebooks.select import add_arguments, chosen, select
 from nbproof.report.columns import table
 from nbproof.run.harness import AtOnce, run_notebooks
-from nbproof.settings import Settings
+from nbproof.settings import Settings, SettingsError
 
 SEEDS = 10  # of the first variant, at least; the others have FEW
 FEW = 3  # and so many at each number of threads
@@ -64,19 +64,19 @@ def plural(count: int, noun: str) -> str:
 
 
 def of_notebook(notebook: NotebookNode, key: str) -> dict[str, Band]:
-    """A notebook's bands by name. ValueError if a name has no assert, or two have the same expression."""
+    """A notebook's bands by name. SettingsError if a name has no assert, or two have the same expression."""
     found: dict[str, Band] = {}
     for cell in code_cells(notebook):
         if names := marks_of(cell, key).get("bands"):
             asserted = {band.middle: band for band in bands_of(cell.source)}
             if missing := [name for name, middle in names.items() if middle not in asserted]:
-                raise ValueError(f"cell {cell.id}: no assert has the band {missing[0]!r} in its middle")
+                raise SettingsError(f"cell {cell.id}: no assert has the band {missing[0]!r} in its middle")
             if double := sorted(set(names) & set(found)):
-                raise ValueError(f"cell {cell.id}: another cell has a band {double[0]!r} as well")
+                raise SettingsError(f"cell {cell.id}: another cell has a band {double[0]!r} as well")
             found |= {name: asserted[middle] for name, middle in names.items()}
     middles = [band.middle for band in found.values()]
     if double := next((m for m in middles if middles.count(m) > 1), None):
-        raise ValueError(f"two bands measure {double}: give one of them another name for it")
+        raise SettingsError(f"two bands measure {double}: give one of them another name for it")
     return found
 
 
@@ -144,7 +144,8 @@ def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> N
             found = kept["data"].setdefault(job.variant, {"runs": {}, "wrong": {}})
             low, value, high = (float(f"{x:.5g}") for x in measured[band.text])
             ends = found.get("low"), found.get("high")
-            if found.get("asserted") == band.text and ends != (low, high):
+            same = found.get("asserted") == band.text
+            if found["runs"] and not (same and ends == (low, high)) and (same or job.wrong):
                 dropped = "this run is" if job.wrong else "its earlier runs are"
                 print(f"{job}: {name}: its ends {ends} became {(low, high)}: {dropped} dropped")
                 if job.wrong:
@@ -309,7 +310,7 @@ def main(argv: list[str], settings: Settings) -> int:
                 try:
                     keep(settings, job, run.result())
                     print(f"{job}: {len(run.result())} bands", flush=True)
-                except (RuntimeError, ValueError) as error:
+                except (RuntimeError, SettingsError) as error:
                     failed = True
                     print(f"{job}: FAILED {error}", flush=True)
     if args.notebooks is None:

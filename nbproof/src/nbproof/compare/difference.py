@@ -22,9 +22,9 @@ from nbproof.report.columns import side_by_side
 # A number with a point, or an exponent and its sign. 28, 28x28, 2.13.0 and the colour #6e7781 are exact.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]\d))(?:[eE][-+]?\d+)?(?!\.?\d)")
 FRACTION = re.compile(r"\.\d|[eE]")  # what a number has that isn't whole
-INTEGER = re.compile(rf"[ \t]*(?:(?P<number>{NUMBER.pattern})|[-+]?\d[\d,]*)")
+INTEGER = re.compile(rf"[ \t]*(?:(?P<number>{NUMBER.pattern}|(?<![\w.])\d+[eE]\d+)|[-+]?\d[\d,]*)")
 PICTURES = ("image/png", "image/jpeg")
-SIZE = ("width", "height")  # in which a picture is shown, if its metadata says so
+SHOWN = ("width", "height", "unconfined", "alt")  # how a picture is shown, if its metadata says so
 IGNORED = ("application/vnd.jupyter.widget-view+json",)  # its ids are random
 ROUNDED_DECIMALS = 4
 LARGEST_SHARE = 0.01  # of a number, that its last place may be and still be granted
@@ -101,16 +101,16 @@ def parts(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
                     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
                     yield f"{kind} {mime}", strip_png(text) if mime == "image/png" else text
                     shown = output.get("metadata", {}).get(mime)
-                    size = [shown.get(key) for key in SIZE] if isinstance(shown, dict) else []
-                    if any(size):
-                        yield f"{mime} size", json.dumps(size)
+                    how = [shown.get(key) for key in SHOWN] if isinstance(shown, dict) else []
+                    if any(how):
+                        yield f"{mime} shown", json.dumps(how)
 
 
 def outline(outputs: Iterable[Any], integers: bool = True, titles: bool = True) -> Iterator[tuple[str, str]]:
     """Of `parts` what training can't change: of integers and of figures' titles only that they are there."""
     for name, content in parts(outputs):
-        if name.endswith(" size"):  # which follows from the pixels
-            continue
+        if name.endswith(" shown"):  # the size, for one, follows from the pixels
+            content = ""
         if name.endswith(figures.TYPE) and not titles:
             content = json.dumps(_without_titles(json.loads(content)), sort_keys=True)
         elif not integers and not name.endswith((*PICTURES, figures.TYPE)):

@@ -154,9 +154,7 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
         shown = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
-        texts = [
-            value if isinstance(value, str) else json.dumps(value).replace(r"\n", "\n") for value in shown
-        ]
+        texts = [each if isinstance(each, str) else _unescaped(json.dumps(each)) for each in shown]
         texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
         for text in texts:
             if path := _PATH.search(text):
@@ -167,3 +165,12 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
                     "end the line with a semicolon or print what matters"
                 )
     return list(dict.fromkeys(found))
+
+
+def _unescaped(text: str) -> str:
+    """JSON with its strings as they are read.
+
+    >>> _unescaped(r'"a\\nb C:\\\\new"')
+    '"a\\nb C:\\\\new"'
+    """
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nrt" else found[1], text)
