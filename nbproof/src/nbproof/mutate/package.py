@@ -3,7 +3,7 @@
 A seeded sample of the faults that cosmic-ray's operators can make (see `faults`), and those written by hand.
 The tests judge alone (`judge_tests`), then the notebooks alone (`judge_notebooks`). Of both, only those run
 that reach the changed statement, by what coverage saw in a clean run (`baseline`); the first failure ends it.
-What takes many times longer than clean is caught; where the machine fails twice, or pytest itself, there is no
+What takes many times longer than clean is caught; where the machine fails twice, or pytest, there is no
 verdict. Verdicts are kept in `build/`, and hold as long as package, notebooks and tests stay as they are.
 """
 
