@@ -177,6 +177,7 @@ def test_a_separable_layer_is_one_full_layer(ci, co, k, stride):
     full = F.conv2d(X, K, split[1].bias, stride=stride, padding=k // 2)
     torch.testing.assert_close(split(X), full, rtol=1e-4, atol=1e-5)
     assert sum(p.numel() for p in split.parameters()) == ci * k * k + ci * co + co
+    assert split[0](X).shape[-2:] == full.shape[-2:]  # the first layer strides: a quarter of the work at 2
     if stride == 1:
         assert full.shape[-2:] == X.shape[-2:]
 
