@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 
-from nbproof.notebooks.select import add_arguments, chosen
-from nbproof.settings import Settings, SettingsError, load
+from nbproof.settings import SettingsError, load
 
 COMMANDS = {  # what each does, and the module that does it
     "run": ("execute the notebooks into copies, and print each one's result", "run.commands"),
     "update": ("execute the notebooks and store their outputs", "run.commands"),
-    "list": ("print the notebooks' paths", "__main__"),
+    "list": ("print the notebooks' paths", "notebooks.select"),
     "bands": ("measure, over seeds, what training gives", "bands.measure"),
     "mutate": ("put faults into a package: do the notebooks and the tests notice?", "mutate.package"),
     "mutate-outputs": ("change stored outputs: does the plugin notice?", "mutate.judge_outputs"),
@@ -31,8 +29,6 @@ def main(argv: list[str] | None = None) -> int:
     command, *rest = argv
     try:
         settings = load(Path.cwd())
-        if command == "list":
-            return list_notebooks(rest, settings)
         module = importlib.import_module(f"nbproof.{COMMANDS[command][1]}")
         given = (command, rest, settings) if command in ("run", "update") else (rest, settings)
         return module.main(*given)
@@ -42,17 +38,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{command}: interrupted", file=sys.stderr)
         return 130
-
-
-def list_notebooks(argv: list[str], settings: Settings) -> int:
-    """Print the paths of the selected notebooks, a line each."""
-    parser = argparse.ArgumentParser(prog="nbproof list", description="Print the notebooks' paths.")
-    add_arguments(parser)
-    parser.add_argument("--reverse", action="store_true", help="the last one first")
-    args = parser.parse_args(argv)
-    _, found = chosen(settings, args)
-    print(*(reversed(found) if args.reverse else found), sep="\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -143,11 +143,11 @@ def keep(settings: Settings, job: Job, measured: Mapping[str, list[float]]) -> N
                 continue
             found = kept["data"].setdefault(job.variant, {"runs": {}, "wrong": {}})
             low, value, high = (float(f"{x:.5g}") for x in measured[band.text])
-            ends = found.get("low"), found.get("high")
-            same = found.get("asserted") == band.text
-            if found["runs"] and not (same and ends == (low, high)) and (same or job.wrong):
+            asserted, *ends = (found.get(key) for key in ("asserted", "low", "high"))
+            differ = (asserted, *ends) != (band.text, low, high)
+            if found["runs"] and differ and (job.wrong or asserted == band.text):
                 dropped = "this run is" if job.wrong else "its earlier runs are"
-                print(f"{job}: {name}: its ends {ends} became {(low, high)}: {dropped} dropped")
+                print(f"{job}: {name}: its ends {tuple(ends)} became {(low, high)}: {dropped} dropped")
                 if job.wrong:
                     continue
                 found.update(runs={}, wrong={})
@@ -167,14 +167,19 @@ def jobs(settings: Settings, paths: Sequence[Path]) -> Iterator[Job]:
         yield from (Job(path, variant, 0, wrong) for variant in settings.variants for path in paths)
 
 
+def stored(content: Mapping[str, Any], notebook: str, name: str) -> Mapping[str, Any]:
+    """What the file of bands holds of one of them."""
+    return content.get("bands", {}).get(notebook, {}).get(name, {"data": {}})
+
+
 def is_stored(settings: Settings, job: Job) -> bool:
     """Whether a run was made of all bands of a notebook, as they are measured today."""
-    stored = files.read(settings.path("bands")).get("bands", {}).get(job.path.stem, {})
+    content = files.read(settings.path("bands"))
     for name, band in of_notebook(read(job.path), settings.key).items():
-        measured = stored.get(name, {"expression": "", "data": {}})
+        measured = stored(content, job.path.stem, name)
         data = measured["data"].get(job.variant, NOTHING)
         found = data["wrong"] if job.wrong else seeds_of(data)
-        if measured["expression"] != band.middle or (job.wrong or str(job.seed)) not in found:
+        if measured.get("expression") != band.middle or (job.wrong or str(job.seed)) not in found:
             return False
     return True
 
@@ -259,8 +264,7 @@ def page(settings: Settings, content: Mapping[str, Any]) -> str:
     for notebook, bands in of_book(settings).items():
         blocks.append(f"## {notebook}\n\nMeasured in [{notebook}.ipynb]({folder}/{notebook}.ipynb).\n")
         for name, band in bands.items():
-            measured = content.get("bands", {}).get(notebook, {}).get(name, {"data": {}})
-            of_variants = measured["data"].items()
+            of_variants = stored(content, notebook, name)["data"].items()
             rows = [figures(band, variant, data) for variant, data in of_variants if data["runs"]]
             lines = [f"### {heading(notebook, name)}", "", f"`{band.text}`", "", *table(COLUMNS, rows)]
             blocks.append("\n".join(lines) + "\n")
@@ -285,7 +289,7 @@ def weak(settings: Settings) -> list[str]:
         f"{heading(notebook, name)}: {'; '.join(found)}"
         for notebook, bands in of_book(settings).items()
         for name, band in bands.items()
-        if (found := flaws(settings, band, content.get("bands", {}).get(notebook, {}).get(name, {})))
+        if (found := flaws(settings, band, stored(content, notebook, name)))
     ]
 
 
@@ -316,5 +320,6 @@ def main(argv: list[str], settings: Settings) -> int:
     if args.notebooks is None:
         file = settings.path("bands")
         files.write_atomically(file.with_suffix(".md"), page(settings, files.read(file)).encode("utf-8"))
-    print(*weak(settings), sep="\n")
-    return 1 if weak(settings) or failed else 0
+    found_weak = weak(settings)
+    print(*found_weak, sep="\n")
+    return 1 if found_weak or failed else 0

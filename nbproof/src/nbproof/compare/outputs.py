@@ -7,7 +7,6 @@ The stored form is free of what differs between two equal runs. Before a compari
 from __future__ import annotations
 
 import base64
-import json
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -154,7 +153,7 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
             line = output["text"].strip().splitlines()[:1]
             found.append(f"it writes to stderr ({''.join(line)[:100]!r}): mend the warning's cause")
         shown = [table[key] for table, key, name in values(output) if name not in ("image/png", "image/jpeg")]
-        texts = [each if isinstance(each, str) else _unescaped(json.dumps(each)) for each in shown]
+        texts = list(_strings(shown))
         texts += [COLOUR.sub("", line) for line in output.get("traceback", [])]
         for text in texts:
             if path := _PATH.search(text):
@@ -167,10 +166,14 @@ def flaws(outputs: Iterable[NotebookNode]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _unescaped(text: str) -> str:
-    """JSON with its strings as they are read.
+def _strings(value: Any) -> Iterator[str]:
+    """The text of an output's value: all strings of what is JSON.
 
-    >>> _unescaped(r'"a\\nb C:\\\\new"')
-    '"a\\nb C:\\\\new"'
+    >>> list(_strings({"a": ["b", 1]}))
+    ['a', 'b']
     """
-    return re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nrt" else found[1], text)
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.items() if isinstance(value, dict) else value:
+            yield from _strings(each)

@@ -1,4 +1,4 @@
-"""Which notebooks a book has, and which of them a command is about."""
+"""Which notebooks a book has, and which of them a command is about; `nbproof list` prints them."""
 
 from __future__ import annotations
 
@@ -62,3 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", metavar="NN", help="their numbers (default: all)")
     parser.add_argument("--notebooks", type=Path, metavar="DIR", help="where they are")
     parser.add_argument("--fast", action="store_true", help="leave out the slow ones")
+
+
+def main(argv: list[str], settings: Settings) -> int:
+    """Print the paths of the selected notebooks, a line each."""
+    parser = argparse.ArgumentParser(prog="nbproof list", description="Print the notebooks' paths.")
+    add_arguments(parser)
+    parser.add_argument("--reverse", action="store_true", help="the last one first")
+    args = parser.parse_args(argv)
+    _, found = chosen(settings, args)
+    print(*(reversed(found) if args.reverse else found), sep="\n")
+    return 0

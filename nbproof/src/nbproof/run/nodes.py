@@ -27,7 +27,7 @@ from nbproof.run.kernel import Kernel, KernelFailure, ReplayedKernel, environmen
 from nbproof.run.store import CHECK, RUN, UPDATE, StoreItem
 from nbproof.settings import SETTINGS, Settings
 
-OWN = ("hygiene", "store")  # the items that are no cells
+HYGIENE, STORE = "hygiene", "store"  # the items that are no cells
 
 
 class Notebook(IPyNbFile):
@@ -63,7 +63,7 @@ class Notebook(IPyNbFile):
     def collect(self) -> Iterator[pytest.Item]:
         checks_form = self.mode == CHECK and self.settings.hygiene and self.settings.is_own(self.path)
         if checks_form:
-            yield FormItem.from_parent(self, name=OWN[0])
+            yield FormItem.from_parent(self, name=HYGIENE)
         with warnings.catch_warnings():  # of what nbformat mends on the fly: hygiene reports it
             warnings.simplefilter("ignore", DuplicateCellId)
             warnings.simplefilter("ignore", MissingIDFieldWarning)
@@ -86,7 +86,7 @@ class Notebook(IPyNbFile):
                 options=item.options,
             )
         if self.mode != CHECK:
-            yield StoreItem.from_parent(self, name=OWN[1])
+            yield StoreItem.from_parent(self, name=STORE)
 
     def _names(self) -> dict[int, str]:
         """The ids that stand in the file, by their cells' identity; nbformat would make random ones.
@@ -94,8 +94,8 @@ class Notebook(IPyNbFile):
         Those that stand there twice name no cell, nor do the names of our own items.
         """
         ids = [cell.get("id") for cell in json.loads(self.content).get("cells", [])]
-        pairs = zip(self.nb.cells, ids, strict=False)
-        return {id(cell): name for cell, name in pairs if name and name not in OWN and ids.count(name) == 1}
+        names = {name for name in ids if name and ids.count(name) == 1} - {HYGIENE, STORE}
+        return {id(cell): name for cell, name in zip(self.nb.cells, ids, strict=False) if name in names}
 
     def setup(self) -> None:
         """Nothing yet: hygiene needs no kernel."""
@@ -177,15 +177,14 @@ class Cell(IPyNbCell):
 
     def runtest(self) -> None:
         notebook, settings = self.parent, self.parent.settings
-        kind = self.kind = kinds.of(self.cell, self.options, settings)
-        self.record.update(kind=kind.name, why=kind.why, outcome="passed", identical=True, pictures=[])
         lax = self.config.option.nbval_lax and notebook.mode == CHECK
         if not self.cell.source.strip():
             if notebook.mode == CHECK and self.cell.outputs and not lax:
                 self.raise_cell_error("it is empty, but has stored outputs")
-            self.record.clear()  # it's no cell that counts
             self.cell.outputs, self.cell.execution_count = [], None
             return
+        kind = self.kind = kinds.of(self.cell, self.options, settings)
+        self.record.update(kind=kind.name, why=kind.why, outcome="passed", identical=True, pictures=[])
         if kind.flaws and not lax and notebook.mode != RUN:
             self.raise_cell_error("; ".join(kind.flaws))
         self.stored = outputs.merge_streams(deepcopy(self.cell.outputs))
